@@ -1,0 +1,44 @@
+import type { Ipv4 } from '../../base/ipv4.ts';
+import type { Mac } from '../../base/mac.ts';
+import type { MachineId } from '../machine/genid.ts';
+
+/** The steps of a boot in the order a healthy machine takes them (DESIGN section 5). */
+export const BOOT_STAGES = [
+  'discover',
+  'offer',
+  'ack',
+  'nbp',
+  'script',
+  'kernel',
+  'initramfs',
+  'init',
+  'root',
+  'overlay',
+  'agent',
+] as const;
+
+/** `problem` may come at any time: a refusal, an identity conflict, an aborted transfer. */
+export type BootStage = (typeof BOOT_STAGES)[number] | 'problem';
+
+/** One thing that host0 saw of a booting machine. Whoever sees it tells what it knows; the registry finds the machine. */
+export interface BootEvent {
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+  readonly stage: BootStage;
+  /** One line for people: `offered 10.77.0.100, boot file snponly.efi`. */
+  readonly text: string;
+  readonly machineId?: MachineId | undefined;
+  readonly mac?: Mac | undefined;
+  readonly address?: Ipv4 | undefined;
+  /** Which place computed `machineId`: option 97, the boot script request, init, or the agent. */
+  readonly idFrom?: 'dhcp' | 'script' | 'init' | 'agent' | undefined;
+  /** Full SMBIOS UUID, when this step carried it. */
+  readonly uuid?: string | undefined;
+  readonly bytes?: number | undefined;
+  readonly milliseconds?: number | undefined;
+}
+
+/** Where services put what they see. Never throws and never blocks a packet. */
+export interface Timeline {
+  record(event: BootEvent): void;
+}
