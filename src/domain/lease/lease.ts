@@ -18,7 +18,7 @@ export interface Lease {
 /** Where leases live. At most one lease per MAC and per address. */
 export interface LeaseStore {
   all(): Lease[];
-  /** Durable on disk when it resolves: only then may the ACK leave. Replaces the lease of the same MAC. */
+  /** Durable on disk when it resolves: only then may the ACK leave. Replaces the lease of the same MAC and an ended one of the same address. */
   put(lease: Lease): Promise<void>;
   remove(mac: Mac): Promise<void>;
 }

@@ -30,6 +30,8 @@ export interface BootEvent {
   readonly machineId?: MachineId | undefined;
   readonly mac?: Mac | undefined;
   readonly address?: Ipv4 | undefined;
+  /** Who said DISCOVER: the firmware's begins a boot, that of iPXE or of a running system usually does not. */
+  readonly client?: 'firmware' | 'ipxe' | 'os' | undefined;
   /** Which place computed `machineId`: option 97, the boot script request, init, or the agent. */
   readonly idFrom?: 'dhcp' | 'script' | 'init' | 'agent' | undefined;
   /** Full SMBIOS UUID, when this step carried it. */

@@ -1,0 +1,38 @@
+/** Builds dist/: the daemon, the command line and the agent, each one file that starts at once. */
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { build } from 'esbuild';
+
+const root = join(import.meta.dirname, '..');
+
+/** CommonJS packages inside an ES module bundle still call require() for node's own modules. */
+const requireBanner =
+  "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);";
+
+/** `packages: 'external'` leaves dependencies in node_modules; the agent has none there and carries everything. */
+const bundles = [
+  { in: 'src/server/main.ts', out: 'dist/pxend.js', external: ['express', 'pino', 'ssh2'] },
+  { in: 'src/cli/main.ts', out: 'dist/mesh.js', external: ['ssh2'] },
+  { in: 'src/agent/main.ts', out: 'dist/agent.js', external: [] },
+];
+
+await rm(join(root, 'dist'), { recursive: true, force: true });
+await Promise.all(
+  bundles.map(bundle =>
+    build({
+      absWorkingDir: root,
+      entryPoints: [bundle.in],
+      outfile: bundle.out,
+      external: bundle.external,
+      bundle: true,
+      platform: 'node',
+      target: 'node24',
+      format: 'esm',
+      minifySyntax: true,
+      minifyWhitespace: true,
+      legalComments: 'none',
+      banner: { js: requireBanner },
+      logLevel: 'warning',
+    }),
+  ),
+);

@@ -1,0 +1,46 @@
+import { copyFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+export type Firmware = 'bios' | 'uefi';
+
+/** A bare machine: no disk, one network card, and a serial port that tells what happens. */
+export interface MachineSpec {
+  readonly name: string;
+  readonly uuid: string;
+  readonly mac: string;
+  readonly firmware: Firmware;
+  /** MiB. */
+  readonly memory: number;
+  readonly cpus: number;
+}
+
+const OVMF = '/usr/share/OVMF';
+
+/** The QEMU command for a machine on a tap. `folder` keeps its UEFI variables. TCG: nested hardware virtualisation is not to be had everywhere. */
+export function machineArgv(spec: MachineSpec, tap: string, folder: string): string[] {
+  return [
+    'qemu-system-x86_64',
+    ...['-name', spec.name, '-uuid', spec.uuid],
+    ...['-machine', spec.firmware === 'bios' ? 'pc' : 'q35'],
+    ...['-accel', 'tcg,thread=multi', '-cpu', 'max', '-smp', String(spec.cpus), '-m', String(spec.memory)],
+    ...['-nographic', '-nodefaults', '-vga', 'none', '-serial', 'stdio', '-monitor', 'none', '-no-reboot'],
+    ...['-netdev', `tap,id=n0,ifname=${tap},script=no,downscript=no`],
+    ...(spec.firmware === 'bios' ? biosArgv(spec) : uefiArgv(spec, folder)),
+  ];
+}
+
+function biosArgv(spec: MachineSpec): string[] {
+  return ['-device', `virtio-net-pci,netdev=n0,mac=${spec.mac},bootindex=1`, '-boot', 'order=n'];
+}
+
+/** An empty romfile: else the card's own iPXE takes over and the firmware's PXE client is never tried. */
+function uefiArgv(spec: MachineSpec, folder: string): string[] {
+  const variables = join(folder, `${spec.name}.vars.fd`);
+  copyFileSync(join(OVMF, 'OVMF_VARS_4M.fd'), variables);
+  return [
+    ...['-drive', `if=pflash,format=raw,unit=0,readonly=on,file=${join(OVMF, 'OVMF_CODE_4M.fd')}`],
+    ...['-drive', `if=pflash,format=raw,unit=1,file=${variables}`],
+    ...['-device', `virtio-net-pci,netdev=n0,mac=${spec.mac},romfile=,bootindex=1`],
+    ...['-fw_cfg', 'name=opt/org.tianocore/IPv6PXESupport,string=n'],
+  ];
+}

@@ -1,0 +1,35 @@
+import * as z from 'zod';
+import { ERROR_KINDS, type ErrorCode, PxenError } from '../base/error.ts';
+
+const CODES = Object.keys(ERROR_KINDS) as [ErrorCode, ...ErrorCode[]];
+
+/** Body of every answer that is not 2xx. */
+export const errorBodySchema = z.object({
+  error: z.object({
+    /** A code of base/error.ts; one of a newer server than this program knows reads as INTERNAL. */
+    code: z.enum(CODES).catch('INTERNAL'),
+    message: z.string(),
+    /** Further lines for people. */
+    details: z.array(z.string()).default([]),
+  }),
+});
+
+export type ErrorBody = z.infer<typeof errorBodySchema>;
+
+export function errorBody(error: PxenError): ErrorBody {
+  return { error: { code: error.code, message: error.message, details: [...error.details] } };
+}
+
+/** The error that a server sent; undefined when the body is not one of ours. */
+export function errorFromBody(body: unknown): PxenError | undefined {
+  const parsed = errorBodySchema.safeParse(body);
+  if (!parsed.success) return undefined;
+  const { code, message, details } = parsed.data.error;
+  return new PxenError(code, message, { details });
+}
+
+/** A request that does not have the form of its schema, as BAD_REQUEST with one detail per problem. */
+export function badRequest(what: string, error: z.ZodError): PxenError {
+  const details = error.issues.map(issue => `${issue.path.join('.') || 'body'}: ${issue.message}`);
+  return new PxenError('BAD_REQUEST', `${what} does not have the expected form`, { details });
+}

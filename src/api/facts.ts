@@ -1,0 +1,70 @@
+import * as z from 'zod';
+import type { Facts, Load } from '../domain/node/facts.ts';
+import { count, macSchema, text } from './values.ts';
+
+/** What is bounded here keeps one node from filling host0's memory: the numbers are far above any real machine's. */
+const addresses = z.array(z.string().max(64)).max(64);
+
+const cpu = z.object({
+  model: text,
+  sockets: count,
+  cores: count,
+  threads: count,
+  flags: z.array(z.string().max(32)).max(64),
+});
+
+const nic = z.object({
+  name: z.string().max(32),
+  mac: macSchema,
+  driver: text.optional(),
+  speed: count.optional(),
+  carrier: z.boolean(),
+  addresses,
+});
+
+const disk = z.object({
+  name: z.string().max(64),
+  bytes: count,
+  model: text.optional(),
+  rotational: z.boolean(),
+});
+
+const pci = z.object({
+  address: z.string().regex(/^[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]$/),
+  id: z.string().regex(/^[0-9a-f]{4}:[0-9a-f]{4}$/),
+  class: z.string().regex(/^[0-9a-f]{6}$/),
+  driver: text.optional(),
+});
+
+const bridge = z.object({
+  name: z.string().max(32),
+  members: z.array(z.string().max(32)).max(1024),
+  addresses,
+});
+
+const software = z.object({
+  kernel: text,
+  os: text,
+  image: text.optional(),
+  node: text,
+  agent: text,
+  qemu: text.optional(),
+});
+
+export const factsSchema = z.object({
+  cpu,
+  memoryKib: count,
+  nics: z.array(nic).max(256),
+  disks: z.array(disk).max(512),
+  pci: z.array(pci).max(2048),
+  bridges: z.array(bridge).max(256),
+  hugepages: z.array(z.object({ sizeKib: count, total: count, free: count })).max(8),
+  software,
+  kvm: z.object({ state: z.enum(['unknown', 'usable', 'unusable']), reason: text.optional() }),
+}) satisfies z.ZodType<Facts>;
+
+export const loadSchema = z.object({
+  average: z.number().nonnegative(),
+  availableKib: count,
+  uptimeSeconds: z.number().nonnegative(),
+}) satisfies z.ZodType<Load>;

@@ -1,0 +1,159 @@
+import { ctlLineSchema } from '../../api/ctl.ts';
+import { type NodeSummary, nodeDetailSchema, nodeListSchema } from '../../api/nodes.ts';
+import { nodePath, PATHS } from '../../api/paths.ts';
+import { formatBytes } from '../../base/bytes.ts';
+import { nearest } from '../../base/diagnostic.ts';
+import { PxenError } from '../../base/error.ts';
+import { type Context, control, errorOf, unwrap } from '../context.ts';
+import { nodeInFull } from '../output/node.ts';
+import { age, table } from '../output/table.ts';
+import { paint } from '../output/terminal.ts';
+
+/** `mesh node info [NODE]` (checklist MH-64). */
+export async function nodeInfo(context: Context, name: string | undefined): Promise<number> {
+  const nodes = await list(context);
+  if (name === undefined) return printList(context, nodes);
+  const id = find(nodes, name).id;
+  const node = unwrap(await control(context).get(nodePath(id)), nodeDetailSchema);
+  if (context.json) context.terminal.json(node);
+  else context.terminal.print(nodeInFull(context, node));
+  return 0;
+}
+
+export interface CtlOptions {
+  /** `ALL`, or ids and names separated by commas. */
+  readonly node: string;
+  readonly timeout: number;
+}
+
+/** `mesh node ctl -n NODE|ALL COMMAND`: the exit status is the command's own for one node, else 1 when any failed. */
+export async function nodeCtl(context: Context, command: string, options: CtlOptions): Promise<number> {
+  const known = await list(context);
+  const targets =
+    options.node === 'ALL' ? known : options.node.split(',').map(name => find(known, name.trim()));
+  if (targets.length === 0)
+    throw new PxenError('NOT_FOUND', 'no node has ever been seen here; switch one on first');
+  const printer = new CtlPrinter(context, targets);
+  const body = {
+    nodes: options.node === 'ALL' ? 'ALL' : targets.map(n => n.id),
+    command,
+    timeoutSeconds: options.timeout,
+  };
+  const refused = await control(context).postForLines(PATHS.ctl, body, line => printer.line(line));
+  if (refused) throw errorOf(refused);
+  return printer.finish();
+}
+
+/** Prints what nodes say as it comes. With several nodes each line carries its node; output of one line never mixes with another's. */
+class CtlPrinter {
+  readonly #context: Context;
+  readonly #labels: ReadonlyMap<string, string>;
+  readonly #pending = new Map<string, string>();
+  readonly #exits: number[] = [];
+
+  constructor(context: Context, targets: readonly NodeSummary[]) {
+    this.#context = context;
+    this.#labels = new Map(targets.length > 1 ? targets.map(node => [node.id, node.name ?? node.id]) : []);
+  }
+
+  line(value: unknown): void {
+    const line = ctlLineSchema.parse(value);
+    const { terminal, json } = this.#context;
+    if ('exit' in line) this.#exits.push(line.exit ?? 1);
+    if ('error' in line) this.#exits.push(1);
+    if (json) terminal.print(JSON.stringify(line));
+    else if ('data' in line) this.#output(line.node, line.stream, line.data);
+    else if ('error' in line) terminal.warn(`mesh: ${line.node}: ${line.error.message}`);
+    else if (line.signal !== undefined)
+      terminal.warn(`mesh: ${line.node}: the command was ended by ${line.signal}`);
+  }
+
+  finish(): number {
+    for (const [key, rest] of this.#pending) this.#write(key, `${rest}\n`);
+    if (this.#exits.length === 1) return this.#exits[0] ?? 1;
+    return this.#exits.some(exit => exit !== 0) ? 1 : 0;
+  }
+
+  #output(node: string, stream: 'stdout' | 'stderr', data: string): void {
+    if (this.#labels.size === 0) {
+      this.#context.terminal.write(stream, data);
+      return;
+    }
+    const key = `${stream} ${node}`;
+    const text = (this.#pending.get(key) ?? '') + data;
+    const end = text.lastIndexOf('\n') + 1;
+    if (end > 0) this.#write(key, text.slice(0, end));
+    if (end < text.length) this.#pending.set(key, text.slice(end));
+    else this.#pending.delete(key);
+  }
+
+  #write(key: string, text: string): void {
+    const [stream, node = ''] = key.split(' ');
+    const label = this.#labels.get(node) ?? node;
+    this.#context.terminal.write(
+      stream === 'stderr' ? 'stderr' : 'stdout',
+      text.replace(/^(?!$)/gm, `${label}: `),
+    );
+  }
+}
+
+async function list(context: Context): Promise<NodeSummary[]> {
+  return unwrap(await control(context).get(PATHS.nodes), nodeListSchema).nodes;
+}
+
+function find(nodes: readonly NodeSummary[], name: string): NodeSummary {
+  const found = nodes.find(node => node.id === name) ?? nodes.find(node => node.name === name);
+  if (found) return found;
+  const near = nearest(
+    name,
+    nodes.flatMap(node => [node.id, ...(node.name === undefined ? [] : [node.name])]),
+  );
+  throw new PxenError(
+    'NOT_FOUND',
+    `no node ${name}${near === undefined ? '; mesh node info lists all' : `; did you mean ${near}?`}`,
+  );
+}
+
+function printList(context: Context, nodes: readonly NodeSummary[]): number {
+  const { terminal } = context;
+  if (context.json) terminal.json({ nodes });
+  else if (nodes.length === 0)
+    terminal.print('No node has been seen yet: switch a machine on that boots from the network.');
+  else
+    terminal.print(
+      coloured(
+        context,
+        table(
+          HEAD,
+          nodes.map(node => row(context, node)),
+        ),
+      ),
+    );
+  return 0;
+}
+
+const HEAD = ['ID', 'NAME', 'STATE', 'ADDRESS', 'CPUS', 'MEMORY', 'KVM', 'OVERLAY', 'SEEN', 'NOTE'];
+
+function row(context: Context, node: NodeSummary): string[] {
+  return [
+    node.id,
+    node.name ?? '-',
+    node.state,
+    node.address ?? '-',
+    node.cpus === undefined ? '-' : String(node.cpus),
+    node.memoryKib === undefined ? '-' : formatBytes(node.memoryKib * 1024),
+    node.kvm ?? '-',
+    node.trust === undefined ? '-' : node.trust === 'token' ? 'own' : 'default',
+    age(context.now() - node.lastSeenAt),
+    node.problem ??
+      (node.state === 'booting' || node.state === 'stalled' ? `last step: ${node.stage ?? '-'}` : ''),
+  ];
+}
+
+const COLOURS = { up: 'green', booting: 'yellow', unknown: 'yellow', stalled: 'red', silent: 'red' } as const;
+
+function coloured(context: Context, text: string): string {
+  return text.replace(/(?<= {2})(up|booting|unknown|stalled|silent)(?= )/g, state =>
+    paint(context.terminal, COLOURS[state as keyof typeof COLOURS], state),
+  );
+}

@@ -1,0 +1,77 @@
+import type { NodeDetail } from '../../api/nodes.ts';
+import { formatBytes } from '../../base/bytes.ts';
+import type { Context } from '../context.ts';
+import { age, facts } from './table.ts';
+
+/** One node for people: who it is, what it is made of, and its last boot step by step. */
+export function nodeInFull(context: Context, node: NodeDetail): string {
+  const sections = [facts(identityOf(context, node)), ...hardwareOf(node), ...lastBootOf(node)];
+  return sections.join('\n\n');
+}
+
+type Pairs = (readonly [string, string])[];
+
+function identityOf(context: Context, node: NodeDetail): Pairs {
+  const { dhcp, script, init, agent } = node.agreement;
+  return [
+    ['node', node.name === undefined ? node.id : `${node.id} (${node.name})`],
+    ['state', node.problem === undefined ? node.state : `${node.state}: ${node.problem}`],
+    ['address', node.address ?? '-'],
+    ['system uuid', node.uuid ?? '-'],
+    ['network cards', node.macs.join(', ') || '-'],
+    [
+      'id according to',
+      `dhcp ${dhcp ?? '-'}, boot script ${script ?? '-'}, init ${init ?? '-'}, agent ${agent ?? '-'}`,
+    ],
+    ['overlay', node.trust === undefined ? '-' : node.trust === 'token' ? 'its own' : 'the default one'],
+    ['ssh host key', node.hostKey === undefined ? '-' : `${node.hostKey.line} (${node.hostKey.from})`],
+    ['first seen', new Date(node.firstSeenAt).toISOString()],
+    ['last seen', `${age(context.now() - node.lastSeenAt)} ago`],
+  ];
+}
+
+function hardwareOf(node: NodeDetail): string[] {
+  const { facts: f, load } = node;
+  if (!f) return [];
+  const kvm = f.kvm.reason === undefined ? f.kvm.state : `${f.kvm.state}: ${f.kvm.reason}`;
+  const pairs: Pairs = [
+    ['cpu', `${f.cpu.model}, ${f.cpu.sockets} sockets, ${f.cpu.cores} cores, ${f.cpu.threads} threads`],
+    ['cpu flags', f.cpu.flags.join(' ') || '-'],
+    [
+      'memory',
+      formatBytes(f.memoryKib * 1024) + (load ? `, ${formatBytes(load.availableKib * 1024)} available` : ''),
+    ],
+    ['kvm', kvm],
+    ['kernel', f.software.kernel],
+    ['system', [f.software.os, f.software.image].filter(Boolean).join(', image ')],
+    [
+      'agent',
+      `${f.software.agent}, node ${f.software.node}${f.software.qemu === undefined ? '' : `, qemu ${f.software.qemu}`}`,
+    ],
+    ...f.nics.map(nic => [`nic ${nic.name}`, nicText(nic)] as const),
+    ...f.disks.map(
+      disk => [`disk ${disk.name}`, `${formatBytes(disk.bytes)} ${disk.model ?? ''}`.trim()] as const,
+    ),
+    ...f.bridges.map(bridge => [`bridge ${bridge.name}`, bridge.members.join(', ') || 'no members'] as const),
+    ['pci devices', String(f.pci.length)],
+  ];
+  if (load) pairs.push(['load', `${load.average.toFixed(2)}, up ${age(load.uptimeSeconds * 1000)}`]);
+  return [facts(pairs)];
+}
+
+function nicText(nic: NonNullable<NodeDetail['facts']>['nics'][number]): string {
+  const link = nic.carrier ? (nic.speed === undefined ? 'link' : `${nic.speed} Mbit/s`) : 'no link';
+  return [nic.mac, nic.driver, link, ...nic.addresses].filter(Boolean).join(', ');
+}
+
+function lastBootOf(node: NodeDetail): string[] {
+  const boot = node.boots.at(-1);
+  if (!boot) return [];
+  const lines = boot.events.map(event => {
+    const seconds = ((event.at - boot.startedAt) / 1000).toFixed(2).padStart(8);
+    const size = event.bytes === undefined ? '' : ` (${formatBytes(event.bytes)})`;
+    return `${seconds} s  ${event.stage.padEnd(9)}  ${event.text}${size}`;
+  });
+  const left = boot.dropped > 0 ? [`          (${boot.dropped} more events in the middle were dropped)`] : [];
+  return [[`last boot, ${new Date(boot.startedAt).toISOString()}`, ...lines, ...left].join('\n')];
+}

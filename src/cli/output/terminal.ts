@@ -1,0 +1,36 @@
+import type { PxenError } from '../../base/error.ts';
+
+/** Where a command writes, and how. */
+export interface Terminal {
+  /** A line on standard output. */
+  print(line: string): void;
+  /** A line on standard error. */
+  warn(line: string): void;
+  /** Raw output of a remote command. */
+  write(stream: 'stdout' | 'stderr', text: string): void;
+  /** One value as JSON on standard output. */
+  json(value: unknown): void;
+  readonly colours: boolean;
+}
+
+const CODES = { green: 32, yellow: 33, red: 31, dim: 2, bold: 1 } as const;
+
+export function paint(terminal: Terminal, colour: keyof typeof CODES, text: string): string {
+  return terminal.colours ? `\u001b[${CODES[colour]}m${text}\u001b[0m` : text;
+}
+
+/** One clear line, then a line per further problem. */
+export function printError(terminal: Terminal, program: string, error: PxenError): void {
+  terminal.warn(`${program}: ${error.message}`);
+  for (const detail of error.details) terminal.warn(`  ${detail}`);
+}
+
+export function systemTerminal(): Terminal {
+  return {
+    print: line => void process.stdout.write(`${line}\n`),
+    warn: line => void process.stderr.write(`${line}\n`),
+    write: (stream, text) => void process[stream].write(text),
+    json: value => void process.stdout.write(`${JSON.stringify(value, null, 2)}\n`),
+    colours: process.stdout.isTTY === true && !process.env['NO_COLOR'],
+  };
+}

@@ -1,0 +1,26 @@
+import { pino } from 'pino';
+import pretty from 'pino-pretty';
+import type { Log, LogFields } from '../base/ports.ts';
+
+/** The log of a daemon on standard error: readable lines, or one JSON object an event. Colours only on a terminal. */
+export function openLog(options: { level: string; format: 'text' | 'json' }): Log {
+  const target = options.format === 'json' ? pino.destination({ dest: 2, sync: true }) : readable();
+  const logger = pino({ level: options.level, base: null }, target);
+  const write =
+    (level: 'debug' | 'info' | 'warn' | 'error') =>
+    (subsystem: string, message: string, fields: LogFields = {}): void =>
+      logger[level]({ subsystem, ...fields }, message);
+  return { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') };
+}
+
+function readable(): ReturnType<typeof pretty> {
+  return pretty({
+    destination: 2,
+    sync: true,
+    colorize: process.stderr.isTTY === true,
+    singleLine: true,
+    translateTime: 'SYS:yyyy-mm-dd HH:MM:ss.l',
+    messageFormat: '{subsystem}: {msg}',
+    ignore: 'subsystem',
+  });
+}

@@ -1,0 +1,124 @@
+import type { CtlLine } from '../api/ctl.ts';
+import { errorBody } from '../api/error.ts';
+import { asPxenError, PxenError } from '../base/error.ts';
+import type { Ipv4 } from '../base/ipv4.ts';
+import type { Log } from '../base/ports.ts';
+import type { MachineId } from '../domain/machine/genid.ts';
+
+/** A node to run a command on. */
+export interface CtlTarget {
+  readonly node: MachineId;
+  /** Absent: it has no address now. */
+  readonly address: Ipv4 | undefined;
+  /** The public key line that the node must show; absent: it has told none in this boot. */
+  readonly hostKey: string | undefined;
+}
+
+export interface RemoteCommand {
+  readonly address: string;
+  readonly hostKey: string;
+  readonly command: string;
+  /** Milliseconds for everything, connecting included. */
+  readonly timeout: number;
+  readonly signal: AbortSignal;
+  /** Output in whole characters. While the promise it returns is open, the node is made to wait. */
+  readonly onOutput: (stream: 'stdout' | 'stderr', data: string) => void | Promise<void>;
+}
+
+/** `exit` is null when a signal ended the command. */
+export interface RemoteEnd {
+  readonly exit: number | null;
+  readonly signal?: string | undefined;
+}
+
+/** Runs one command on one node. Rejects with NODE_UNREACHABLE, HOST_KEY_MISMATCH, UNAUTHORIZED or TIMEOUT. */
+export type RunRemote = (command: RemoteCommand) => Promise<RemoteEnd>;
+
+export interface CtlOptions {
+  /** For each node, connecting included. */
+  readonly timeoutSeconds: number;
+  /** Aborted when the caller is gone: connections are closed, further nodes not started. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** More would need more sockets and CPU for SSH handshakes than they save time. */
+const AT_ONCE = 16;
+
+/** Commands on nodes by SSH. */
+export class Remote {
+  readonly #run: RunRemote;
+  readonly #log: Log;
+
+  constructor(ports: { run: RunRemote; log: Log }) {
+    this.#run = ports.run;
+    this.#log = ports.log;
+  }
+
+  /** Resolves when every node has had its last line, `exit` or `error`. Never rejects because of a node. */
+  async ctl(
+    targets: readonly CtlTarget[],
+    command: string,
+    onLine: (line: CtlLine) => void | Promise<void>,
+    options: CtlOptions,
+  ): Promise<void> {
+    const waiting = [...targets];
+    const signal = options.signal ?? new AbortController().signal;
+    const worker = async (): Promise<void> => {
+      for (let target = waiting.shift(); target && !signal.aborted; target = waiting.shift()) {
+        await this.#one(target, command, onLine, { timeoutSeconds: options.timeoutSeconds, signal });
+      }
+    };
+    await Promise.all(Array.from({ length: Math.min(AT_ONCE, targets.length) }, worker));
+  }
+
+  async #one(
+    target: CtlTarget,
+    command: string,
+    onLine: (line: CtlLine) => void | Promise<void>,
+    options: { timeoutSeconds: number; signal: AbortSignal },
+  ): Promise<void> {
+    const { node } = target;
+    try {
+      const { address, hostKey } = reachable(target);
+      const end = await this.#run({
+        address,
+        hostKey,
+        command,
+        timeout: options.timeoutSeconds * 1000,
+        signal: options.signal,
+        onOutput: (stream, data) => onLine({ node, stream, data }),
+      });
+      this.#log.info('remote', 'command ended', { node, exit: end.exit ?? undefined, signal: end.signal });
+      await onLine({
+        node,
+        exit: end.exit,
+        ...(end.signal === undefined ? {} : { signal: end.signal }),
+      });
+    } catch (thrown) {
+      const error = asPxenError(thrown);
+      this.#log.warn('remote', error.message, { node, code: error.code });
+      await onLine({ node, error: errorBody(error).error });
+    }
+  }
+}
+
+function reachable(target: CtlTarget): { address: Ipv4; hostKey: string } {
+  const { address, hostKey, node } = target;
+  if (!address) {
+    throw new PxenError('NODE_UNREACHABLE', `${node} has no address now`, {
+      details: [`is it switched on? see its last boot: mesh node info ${node}`],
+    });
+  }
+  if (!hostKey) {
+    throw new PxenError(
+      'NODE_UNREACHABLE',
+      `${node}: host0 knows no SSH host key of this node, and connects to nobody unverified`,
+      {
+        details: [
+          'its agent tells the key with its first report; an overlay of its own brings one made by host0',
+        ],
+      },
+    );
+  }
+  return { address, hostKey };
+}

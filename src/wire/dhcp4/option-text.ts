@@ -1,0 +1,34 @@
+import { OPTION } from './code.ts';
+import type { Options } from './options.ts';
+
+/** A text option (12, 60, 67), one byte a character, without the zeros that some clients add at its end. */
+export function textOf(options: Options, code: number): string | undefined {
+  const value = options.get(code);
+  return value && text(value).replace(/\0+$/, '');
+}
+
+export function textOption(value: string): Uint8Array {
+  return Uint8Array.from(value, character => character.charCodeAt(0));
+}
+
+/**
+ * Option 77. RFC 3004 puts a length before every class; iPXE and many PXE ROMs send the bare text.
+ * What adds up as RFC 3004 is read so, the rest as one class.
+ */
+export function userClasses(options: Options): string[] {
+  const value = options.get(OPTION.userClass);
+  if (!value || value.length === 0) return [];
+  const classes: string[] = [];
+  let at = 0;
+  while (at < value.length) {
+    const length = value[at] ?? 0;
+    if (length === 0 || at + 1 + length > value.length) return [text(value)];
+    classes.push(text(value.subarray(at + 1, at + 1 + length)));
+    at += 1 + length;
+  }
+  return classes;
+}
+
+function text(bytes: Uint8Array): string {
+  return Array.from(bytes, byte => String.fromCharCode(byte)).join('');
+}

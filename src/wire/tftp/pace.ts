@@ -1,0 +1,44 @@
+/** How long to wait for an acknowledgement before sending again: measured on the way (baselines A5, A7). Milliseconds. */
+export interface Pace {
+  /** Smoothed round-trip time; undefined until a flight was acknowledged that went out only once (Karn's rule). */
+  readonly srtt: number | undefined;
+  /** The round trip of a flight that was sent twice, should it turn out that the first copy had arrived. */
+  readonly doubted: number | undefined;
+  /** The client's `timeout` option (RFC 2349). */
+  readonly asked: number | undefined;
+}
+
+/** Before anything was measured; a firmware under emulation needs 100 ms and more for its first answer. */
+const FIRST = 300;
+/** A busy client needs some time; 20 ms brought needless retransmissions (baselines A7). */
+const SHORTEST = 100;
+/** Back-off doubles up to this, unless the path itself is slower. */
+const LONGEST = 2000;
+
+export function startPace(asked: number | undefined): Pace {
+  return { srtt: undefined, doubted: undefined, asked };
+}
+
+/**
+ * Four round trips, doubled for every timeout in a row.
+ * Deviation from RFC 2349: the interval that the client asked for holds until the path is measured, and is the upper
+ * limit afterwards. curl asks for 5 s in every request; taken to the letter, each lost packet would cost 5 s.
+ */
+export function timeoutOf(pace: Pace, timeouts: number): number {
+  if (pace.srtt === undefined && pace.asked !== undefined) return pace.asked;
+  const base = pace.srtt === undefined ? FIRST : Math.max(SHORTEST, 4 * pace.srtt);
+  const wait = Math.min(base * 2 ** timeouts, Math.max(base, LONGEST));
+  return Math.min(wait, pace.asked ?? wait);
+}
+
+/** RFC 6298 smoothing with weight 1/8. Without a sample only the doubt is dropped. */
+export function withSample(pace: Pace, sample: number | undefined): Pace {
+  if (sample === undefined) return pace.doubted === undefined ? pace : { ...pace, doubted: undefined };
+  const srtt = pace.srtt === undefined ? sample : pace.srtt + (sample - pace.srtt) / 8;
+  return { ...pace, srtt, doubted: undefined };
+}
+
+/** Which copy was acknowledged is unknown; a second acknowledgement would tell that the first had been slow, not lost. */
+export function withDoubt(pace: Pace, sample: number): Pace {
+  return { ...pace, doubted: sample };
+}
