@@ -15,7 +15,8 @@ const ALLOWED: Record<string, readonly string[]> = {
   service: ['base', 'wire', 'domain', 'api'],
   server: ['base', 'wire', 'domain', 'api', 'io', 'service'],
   agent: ['base', 'wire/qmp', 'domain', 'api', 'io/clock', 'io/log', 'io/files', 'io/exec', 'io/fetch'],
-  cli: ['base', 'wire', 'domain', 'api', 'io', 'service'],
+  // The command line builds overlays without a running pxend, from the same parts.
+  cli: ['base', 'wire', 'domain', 'api', 'io', 'service', 'server/overlays', 'server/site'],
 };
 
 /** These storeys also run in a browser and take time, hash and random as arguments. */

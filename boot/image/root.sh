@@ -82,9 +82,10 @@ link_applets() {
   ln -sf ../bin/ip "$TREE/usr/sbin/ip"
 }
 
-# level 4: 2 s to pack, about 5 % larger than level 15, and unpacking costs the same
+# Level 4 packs in a second, is about 10 % larger than level 15 and unpacks as fast. Blocks of 64K instead of 256K
+# bring the agent up 1 s earlier (two emulated processors): Node.js reads small pieces all over its binary.
 pack_root() {
   mksquashfs "$TREE" "$MADE/root.squashfs" -all-root -noappend -no-progress -quiet -no-xattrs \
-    -comp zstd -Xcompression-level 4 -b 256K -mkfs-time 0 -all-time 0 >"$WORK/mksquashfs.log" 2>&1 ||
+    -comp zstd -Xcompression-level 4 -b 64K -mkfs-time 0 -all-time 0 >"$WORK/mksquashfs.log" 2>&1 ||
     die "mksquashfs failed: $(tail -1 "$WORK/mksquashfs.log")"
 }

@@ -3,7 +3,7 @@ import { cpSync, linkSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFil
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { type MachineSpec, machineArgv } from './machine.ts';
-import { BRIDGE, RoomNetwork, run, writeRouterConfig } from './network.ts';
+import { BRIDGE, RoomNetwork, writeRouterConfig } from './network.ts';
 import { RoomProcess } from './process.ts';
 
 export const PROJECT = join(import.meta.dirname, '../..');
@@ -129,12 +129,7 @@ function linkOrCopy(from: string, to: string): void {
   }
 }
 
-/** The node image in the cache, built first if needed (a minute the first time, then nothing). */
-export function buildImage(): string {
-  const out = join(
-    process.env['XDG_CACHE_HOME'] ?? join(process.env['HOME'] ?? '/root', '.cache'),
-    'pxen/out',
-  );
-  run(join(PROJECT, 'scripts/build-image'), '--out', out);
-  return out;
+/** Where scripts/prepare has put the node image. */
+export function imageFolder(): string {
+  return join(process.env['XDG_CACHE_HOME'] ?? join(process.env['HOME'] ?? '/root', '.cache'), 'pxen/out');
 }

@@ -1,7 +1,7 @@
-import { join } from 'node:path';
 import type * as z from 'zod';
 import { errorFromBody } from '../api/error.ts';
 import { PxenError } from '../base/error.ts';
+import { placesUnder } from '../domain/config/places.ts';
 import { type ControlAnswer, ControlClient } from '../io/control.ts';
 import type { Terminal } from './output/terminal.ts';
 
@@ -15,7 +15,7 @@ export interface Context {
 }
 
 export function control(context: Context): ControlClient {
-  return new ControlClient(join(context.root, 'run/pxen/pxend.sock'));
+  return new ControlClient(placesUnder(context.root).controlSocket);
 }
 
 /** The body of a good answer in the form of its schema, or the error that pxend sent. */

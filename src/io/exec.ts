@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { PxenError, messageOf } from '../base/error.ts';
+import { messageOf, PxenError } from '../base/error.ts';
 
 export interface ExecOptions {
   /** Milliseconds; then the program gets SIGKILL. */
@@ -32,7 +32,12 @@ export const exec: Exec = (file, args, options) =>
     const stderr = collect(child.stderr, options.maxOutput);
     const command = commandLine(file, args);
     let timedOut = false;
-    const kill = (): void => void child.kill('SIGKILL');
+    const kill = (): void => {
+      child.kill('SIGKILL');
+      // Its own children may hold the pipes open and would keep us waiting.
+      child.stdout.destroy();
+      child.stderr.destroy();
+    };
     const timer = setTimeout(() => {
       timedOut = true;
       kill();

@@ -4,35 +4,7 @@ import { asPxenError, PxenError } from '../base/error.ts';
 import type { Ipv4 } from '../base/ipv4.ts';
 import type { Log } from '../base/ports.ts';
 import type { MachineId } from '../domain/machine/genid.ts';
-
-/** A node to run a command on. */
-export interface CtlTarget {
-  readonly node: MachineId;
-  /** Absent: it has no address now. */
-  readonly address: Ipv4 | undefined;
-  /** The public key line that the node must show; absent: it has told none in this boot. */
-  readonly hostKey: string | undefined;
-}
-
-export interface RemoteCommand {
-  readonly address: string;
-  readonly hostKey: string;
-  readonly command: string;
-  /** Milliseconds for everything, connecting included. */
-  readonly timeout: number;
-  readonly signal: AbortSignal;
-  /** Output in whole characters. While the promise it returns is open, the node is made to wait. */
-  readonly onOutput: (stream: 'stdout' | 'stderr', data: string) => void | Promise<void>;
-}
-
-/** `exit` is null when a signal ended the command. */
-export interface RemoteEnd {
-  readonly exit: number | null;
-  readonly signal?: string | undefined;
-}
-
-/** Runs one command on one node. Rejects with NODE_UNREACHABLE, HOST_KEY_MISMATCH, UNAUTHORIZED or TIMEOUT. */
-export type RunRemote = (command: RemoteCommand) => Promise<RemoteEnd>;
+import type { CtlTarget, RunRemote } from '../domain/node/remote.ts';
 
 export interface CtlOptions {
   /** For each node, connecting included. */

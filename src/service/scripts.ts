@@ -73,6 +73,6 @@ export class BootScripts {
     const { policy } = this.#d;
     if (policy.transport === 'tftp')
       return `${policy.tftpBase}/boot.ipxe/${request.uuid}/${request.mac.replaceAll(':', '-')}`;
-    return `${policy.httpBase}/boot.ipxe?uuid=${encodeURIComponent(request.uuid)}&mac=${request.mac.replaceAll(':', '-')}`;
+    return `${policy.httpBase}/boot.ipxe?uuid=${request.uuid}&mac=${request.mac.replaceAll(':', '-')}`;
   }
 }

@@ -37,7 +37,7 @@ export interface BootRequest {
   readonly userClasses: readonly string[];
   /** iPXE says in option 175 that it can fetch by HTTP. */
   readonly speaksHttp: boolean;
-  /** Sent to the server's own address, not broadcast: what tells RENEWING from REBINDING (RFC 2131 4.3.2). */
+  /** Sent by the client to the server's own address, not broadcast or relayed: what tells RENEWING from REBINDING (RFC 2131 4.3.2). */
   readonly unicast: boolean;
 }
 
@@ -70,7 +70,7 @@ export function classify(packet: Packet, unicast: boolean, sha256: Sha256): Boot
     vendorClass: textOf(options, OPTION.vendorClass) ?? '',
     userClasses: userClasses(options),
     speaksHttp: speaksHttp(options),
-    unicast,
+    unicast: unicast && packet.giaddr === ANY,
   };
 }
 

@@ -68,7 +68,7 @@ export function waitScript(machine: ScriptMachine, again: string): string {
 export function refusalScript(machine: ScriptMachine, reason: string): string {
   return lines(
     '#!ipxe',
-    `echo pxen: machine ${machine.id} does not boot: ${reason}`,
+    `echo pxen: machine ${machine.id} does not boot: ${spoken(reason)}`,
     `sleep ${3 * WAIT_SECONDS}`,
     'reboot',
   );
@@ -97,6 +97,11 @@ function failure(what: string): string[] {
     `sleep ${WAIT_SECONDS}`,
     'reboot',
   ];
+}
+
+/** Text for an echo: iPXE would expand ${settings}, and take ; && || and # for the end of the command. */
+function spoken(text: string): string {
+  return text.replace(/[^\w .,:()/'-]+/g, ' ').slice(0, 200);
 }
 
 function lines(...all: string[]): string {

@@ -2,7 +2,7 @@ import { type Mac, parseMac } from '../../base/mac.ts';
 
 /** What an iPXE tells about the machine it runs on when it asks for its boot script. */
 export interface ScriptRequest {
-  /** `${uuid}`, the SMBIOS UUID; empty when the firmware has none. */
+  /** `${uuid}`, the SMBIOS UUID in lower case; empty when the firmware has none or it is no UUID. */
   readonly uuid: string;
   readonly mac: Mac;
   /** `${serial}`, for people. */
@@ -22,7 +22,7 @@ export function scriptRequestFromQuery(query: URLSearchParams): ScriptRequest | 
   const mac = parseMac(query.get('mac') ?? '');
   if (!mac) return undefined;
   return {
-    uuid: (query.get('uuid') ?? '').toLowerCase().slice(0, TEXT_LIMIT),
+    uuid: uuidOrNone(query.get('uuid') ?? ''),
     mac,
     serial: plain(query.get('serial') ?? ''),
     platform: plain(query.get('platform') ?? ''),
@@ -34,7 +34,12 @@ export function scriptRequestFromName(name: string): ScriptRequest | undefined |
   const match = /^\/?boot\.ipxe(?:\/([0-9a-fA-F-]{0,36})\/([0-9a-fA-F:-]{12,17}))?$/.exec(name);
   if (!match) return null;
   const mac = parseMac(match[2] ?? '');
-  return mac ? { uuid: (match[1] ?? '').toLowerCase(), mac, serial: '', platform: '' } : undefined;
+  return mac ? { uuid: uuidOrNone(match[1] ?? ''), mac, serial: '', platform: '' } : undefined;
+}
+
+/** Whatever else a stranger sends in its place goes no further: scripts and messages may repeat a UUID as it is. */
+function uuidOrNone(text: string): string {
+  return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text) ? text.toLowerCase() : '';
 }
 
 function plain(text: string): string {

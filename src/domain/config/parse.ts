@@ -1,10 +1,20 @@
-import { isMap, isScalar, LineCounter, type Node, parse, parseDocument, type YAMLMap } from 'yaml';
+import {
+  type Document,
+  isMap,
+  isScalar,
+  LineCounter,
+  type Node,
+  parse,
+  parseDocument,
+  type YAMLMap,
+} from 'yaml';
 import { type Diagnostic, nearest, quote } from '../../base/diagnostic.ts';
 import { type Config, flagOf, SETTING_PATHS, SETTINGS, type SettingPath, variableOf } from './settings.ts';
 
 /** A value that somebody set, and where: the later source wins, and messages name the place. */
 interface Given {
-  readonly value: unknown;
+  /** Possible readings of what stands there, the first that fits its setting counts. */
+  readonly readings: readonly [unknown, ...unknown[]];
   readonly file: string;
   readonly line?: number;
   /** The key as written there: `dhcp.pool`, `PXEN_DHCP_POOL` or `--dhcp-pool`. */
@@ -37,6 +47,13 @@ export function parseConfig(sources: ConfigSources): { config: Config } | { prob
   return problems.length > 0 ? { problems } : { config: config as unknown as Config };
 }
 
+/** A YAML file on its way into settings. */
+interface FileSource {
+  readonly file: string;
+  readonly lines: LineCounter;
+  readonly document: Document;
+}
+
 function readFile(file: { path: string; text: string }, given: GivenSettings, problems: Diagnostic[]): void {
   const lines = new LineCounter();
   const document = parseDocument(file.text, { lineCounter: lines, prettyErrors: false });
@@ -44,7 +61,7 @@ function readFile(file: { path: string; text: string }, given: GivenSettings, pr
     const line = lines.linePos(error.pos[0]).line;
     problems.push({ file: file.path, line, key: 'YAML', got: quote(error.message), expected: 'valid YAML' });
   }
-  if (document.errors.length > 0 || document.contents === null) return;
+  if (document.errors.length > 0 || isEmpty(document.contents)) return;
   if (!isMap(document.contents)) {
     problems.push({
       file: file.path,
@@ -55,13 +72,18 @@ function readFile(file: { path: string; text: string }, given: GivenSettings, pr
     });
     return;
   }
-  readMap(document.contents, '', { file: file.path, lines }, given, problems);
+  readMap(document.contents, '', { file: file.path, lines, document }, given, problems);
+}
+
+/** Nothing, or only comments. */
+function isEmpty(node: unknown): boolean {
+  return node === null || node === undefined || (isScalar(node) && node.value === null);
 }
 
 function readMap(
   map: YAMLMap,
   prefix: string,
-  source: { file: string; lines: LineCounter },
+  source: FileSource,
   given: GivenSettings,
   problems: Diagnostic[],
 ): void {
@@ -70,16 +92,34 @@ function readMap(
     const key = prefix === '' ? name : `${prefix}.${name}`;
     const line = source.lines.linePos((pair.key as Node).range?.[0] ?? 0).line;
     const place = { file: source.file, line, key };
-    if (isSetting(key)) {
-      const node = pair.value as Node | null;
-      given.set(key, { ...place, value: node === null ? undefined : node.toJS(map as never) });
+    if (isSetting(key) && given.has(key)) {
+      problems.push({
+        ...place,
+        got: 'a second value',
+        expected: `one, it is on line ${given.get(key)?.line}`,
+      });
+    } else if (isSetting(key)) {
+      given.set(key, { ...place, readings: [plainValue(pair.value as Node | null, source.document)] });
     } else if (isSection(key) && isMap(pair.value)) {
       readMap(pair.value as YAMLMap, key, source, given, problems);
+    } else if (isSection(key) && isEmpty(pair.value)) {
+      // All settings below it are commented out.
     } else if (isSection(key)) {
       problems.push({ ...place, got: 'no settings', expected: `settings below it such as ${childOf(key)}` });
     } else {
       problems.push(unknownKey(place, key, [...SETTING_PATHS, ...SECTIONS]));
     }
+  }
+}
+
+/** The value as JavaScript has it; where its aliases multiply or lead back to itself, something that fits no setting. */
+function plainValue(node: Node | null, document: Document): unknown {
+  try {
+    const value: unknown = node?.toJS(document);
+    JSON.stringify(value);
+    return value;
+  } catch {
+    return Symbol('an alias that cannot be followed');
   }
 }
 
@@ -99,57 +139,78 @@ function childOf(section: string): string {
   return SETTING_PATHS.find(path => path.startsWith(`${section}.`)) ?? section;
 }
 
-/** Only variables of a known section are judged: PXEN_ROOT and the like belong to somebody else. */
+/** A variable that is near no setting belongs to somebody else: PXEN_ROOT and the like. */
 function readEnvironment(
   environment: Readonly<Record<string, string | undefined>>,
   given: GivenSettings,
   problems: Diagnostic[],
 ): void {
   const paths = new Map(SETTING_PATHS.map(path => [variableOf(path), path]));
+  const variables = [...paths.keys()];
   for (const [name, text] of Object.entries(environment)) {
-    if (text === undefined || !isOurs(name)) continue;
+    if (text === undefined || !isOurs(name, variables)) continue;
     const path = paths.get(name);
     const place = { file: 'environment', key: name };
-    if (path) given.set(path, { ...place, value: scalar(text) });
-    else problems.push(unknownKey(place, name, [...paths.keys()]));
+    if (path) given.set(path, { ...place, readings: readingsOf(text) });
+    else problems.push(unknownKey(place, name, variables));
   }
 }
 
-function isOurs(name: string): boolean {
-  const section = /^PXEN_([A-Z]+)/.exec(name)?.[1]?.toLowerCase();
-  return section !== undefined && (isSection(section) || isSetting(section));
+function isOurs(name: string, variables: readonly string[]): boolean {
+  if (!name.startsWith('PXEN_')) return false;
+  const section = name.split('_')[1]?.toLowerCase() ?? '';
+  return isSection(section) || isSetting(section) || nearest(name, variables) !== undefined;
 }
 
 function readFlags(flags: ConfigSources['flags'], given: GivenSettings): void {
   for (const path of SETTING_PATHS) {
     const text = flags[path];
-    if (text !== undefined) given.set(path, { file: 'command line', key: flagOf(path), value: scalar(text) });
+    if (text === undefined) continue;
+    given.set(path, { file: 'command line', key: flagOf(path), readings: readingsOf(text) });
   }
 }
 
-/** Text from the environment or a flag as YAML would read it: numbers are numbers, `[a, b]` is a list. */
-function scalar(text: string): unknown {
+/** Text from the environment or a flag: as it is, else as YAML has it: `80` is a number, `[a, b]` a list. */
+function readingsOf(text: string): Given['readings'] {
   try {
-    return parse(text) ?? '';
+    return [text, parse(text)];
   } catch {
-    return text;
+    return [text];
   }
 }
 
 function settle(path: SettingPath, given: Given | undefined, problems: Diagnostic[]): unknown {
   const { schema, fallback, expected } = SETTINGS[path];
-  if (given === undefined || given.value === undefined || given.value === null) return fallback;
-  const result = schema.safeParse(given.value);
-  if (result.success) return result.data;
-  const { value, ...place } = given;
-  problems.push({ ...place, got: describe(value), expected });
+  if (given === undefined || isUnset(given.readings[0])) return fallback;
+  for (const reading of given.readings) {
+    const result = schema.safeParse(reading);
+    if (result.success) return result.data;
+  }
+  const { readings, ...place } = given;
+  problems.push({ ...place, got: describe(readings[0]), expected });
   return fallback;
 }
 
+/** `port:` with nothing behind it is a setting that nobody has set. */
+function isUnset(value: unknown): boolean {
+  return value === undefined || value === null;
+}
+
 function describe(value: unknown): string {
-  return typeof value === 'string'
-    ? quote(value)
-    : `${JSON.stringify(value)} (${Array.isArray(value) ? 'list' : typeof value})`;
+  switch (typeof value) {
+    case 'string':
+      return quote(value);
+    case 'symbol':
+      return value.description ?? '';
+    case 'object':
+      return `${cut(JSON.stringify(value))} (${Array.isArray(value) ? 'list' : 'mapping'})`;
+    default:
+      return `${String(value)} (${typeof value})`;
+  }
+}
+
+function cut(text: string): string {
+  return text.length > 80 ? `${text.slice(0, 77)}...` : text;
 }
 
 function unknownKey(

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { type Cidr, type Ipv4, parseIpv4 } from '../../base/ipv4.ts';
+import { type Cidr, parseIpv4 } from '../../base/ipv4.ts';
+import type { AddressRange } from '../lease/pool.ts';
 
 /** One key of /etc/pxen/pxen.yaml: the same record drives validation, defaults, PXEN_* variables, flags and docs/configuration.md. */
 export interface Setting<T> {
@@ -13,12 +14,6 @@ export interface Setting<T> {
 
 function setting<T>(schema: z.ZodType<T>, fallback: NoInfer<T>, about: string, expected: string): Setting<T> {
   return { schema, fallback, about, expected };
-}
-
-/** First and last address handed out, both inclusive. */
-export interface AddressRange {
-  readonly first: Ipv4;
-  readonly last: Ipv4;
 }
 
 const SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 };
@@ -55,7 +50,7 @@ function refuse(ctx: z.RefinementCtx): never {
 /** Every setting of the appliance, by its dotted path in the file. */
 export const SETTINGS = {
   interface: setting(
-    z.string().regex(/^[^\s/]{1,15}$/),
+    z.string().regex(/^[^\s/]{0,15}$/),
     '',
     'Network interface that the machines are on. Empty: the only one with an IPv4 address.',
     'the name of a network interface such as eth0 (see: ip -4 address)',

@@ -70,6 +70,12 @@ export class LeaseTable {
     return hold && !hold.lease && hold.until > now ? hold.address : undefined;
   }
 
+  /** The lease that runs on an address. */
+  leaseAt(address: Ipv4, now: number): Lease | undefined {
+    const hold = this.#byAddress.get(address);
+    return hold && hold.until > now ? hold.lease : undefined;
+  }
+
   /** The card that an address is held for at this time; `declined` when it is in quarantine. */
   holder(address: Ipv4, now: number): Mac | 'declined' | undefined {
     const hold = this.#byAddress.get(address);

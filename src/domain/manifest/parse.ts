@@ -88,7 +88,7 @@ function parseFields(
   const named = new Set([...Object.keys(fields), ...problems.map(problem => problem.key)]);
   const missing = ACTION_FIELDS[letter].filter(name => !named.has(name));
   problems.push(
-    ...missing.map(name => ({ ...origin, key: name, expected: `${name}=value in an ${letter} line` })),
+    ...missing.map(name => ({ ...origin, key: name, expected: `${name}=value in ${letter} lines` })),
   );
   problems.push(...valueProblems(fields, origin));
   return { fields, problems };
@@ -106,7 +106,7 @@ function unknownField(letter: ActionLetter, name: string, origin: Origin): Diagn
     ...origin,
     key: 'field',
     got: quote(name),
-    expected: `${known.join(', ')} in an ${letter} line${hint}`,
+    expected: `${known.join(', ')} in ${letter} lines${hint}`,
   };
 }
 

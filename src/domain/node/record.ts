@@ -38,6 +38,8 @@ export interface NodeRecord {
 
 export interface ReportedState {
   readonly at: number;
+  /** Where it came from. */
+  readonly address: Ipv4;
   /** /proc/sys/kernel/random/boot_id: another one means that the node has rebooted. */
   readonly bootId: string;
   readonly facts: Facts;

@@ -14,12 +14,14 @@ export interface SiteFacts {
   readonly interval: number;
 }
 
-/** The secrets of one machine. */
+/** The secrets of one machine, in the form in which the node's files have them. */
 export interface Credentials {
-  /** ed25519, in OpenSSH's own formats. */
-  readonly sshHostKey: { readonly privateKey: string; readonly publicKey: string };
+  /** /etc/ssh/ssh_host_ed25519_key */
+  readonly hostKeyPrivate: string;
+  /** /etc/ssh/ssh_host_ed25519_key.pub */
+  readonly hostKeyPublic: string;
   /** What the agent shows to host0. */
-  readonly agentToken: string;
+  readonly token: string;
 }
 
 /** Keeps the secrets of machines; makes them when a machine is new. */
@@ -48,12 +50,12 @@ export function siteLayer(site: SiteFacts): Layer {
 
 /** What a machine with a folder has on top: its name, its host key, and the agent's own credential. */
 export function machineLayer(site: SiteFacts, machine: MachineFacts): Layer {
-  const { sshHostKey, agentToken } = machine.credentials;
+  const { hostKeyPrivate, hostKeyPublic, token } = machine.credentials;
   return builtIn('identity', [
     ...(isHostName(machine.folder) ? [file(HOSTNAME_PATH, 0o644, line(machine.folder))] : []),
-    file('/etc/ssh/ssh_host_ed25519_key', 0o600, line(sshHostKey.privateKey)),
-    file('/etc/ssh/ssh_host_ed25519_key.pub', 0o644, line(sshHostKey.publicKey)),
-    file('/etc/pxen/agent.json', 0o600, agentConfig(site, { id: machine.id, token: agentToken })),
+    file('/etc/ssh/ssh_host_ed25519_key', 0o600, line(hostKeyPrivate)),
+    file('/etc/ssh/ssh_host_ed25519_key.pub', 0o644, line(hostKeyPublic)),
+    file('/etc/pxen/agent.json', 0o600, agentConfig(site, { id: machine.id, token })),
   ]);
 }
 

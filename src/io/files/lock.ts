@@ -1,5 +1,5 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { DatabaseSync } from 'node:sqlite';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { PxenError } from '../../base/error.ts';
 
 /** Between two tries for a lock that somebody else has, milliseconds. */

@@ -21,8 +21,9 @@ const FORMAT = 1;
 export class OverlayFolder implements OverlayStore {
   readonly #folder: string;
   #index: { readonly stamp: string; readonly records: readonly OverlayRecord[] } = { stamp: '', records: [] };
-  /** Parts being sent: a storm of boots shares one copy of each. */
-  readonly #loaded = new Map<string, WeakRef<Promise<Uint8Array>>>();
+  readonly #loading = new Map<string, Promise<Uint8Array>>();
+  /** Parts that are being sent: a storm of boots shares one copy of each, and none stays when it is over. */
+  readonly #held = new Map<string, WeakRef<Uint8Array>>();
 
   constructor(folder: string) {
     this.#folder = folder;
@@ -32,17 +33,19 @@ export class OverlayFolder implements OverlayStore {
     const stamp = await this.#stamp();
     if (stamp !== this.#index.stamp) {
       this.#index = { stamp, records: stamp === '' ? [] : await this.#readIndex() };
-      this.#loaded.clear();
+      this.#held.clear();
     }
     return this.#index.records;
   }
 
-  read(name: string): Promise<Uint8Array> {
-    const shared = this.#loaded.get(name)?.deref();
-    if (shared) return shared;
-    const loading = this.#load(name);
-    this.#loaded.set(name, new WeakRef(loading));
-    return loading;
+  async read(name: string): Promise<Uint8Array> {
+    const held = this.#held.get(name)?.deref();
+    if (held) return held;
+    const loading = this.#loading.get(name) ?? this.#load(name).finally(() => this.#loading.delete(name));
+    this.#loading.set(name, loading);
+    const content = await loading;
+    this.#held.set(name, new WeakRef(content));
+    return content;
   }
 
   async exclusive<T>(build: (writer: OverlayWriter) => Promise<T>): Promise<T> {

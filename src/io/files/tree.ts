@@ -45,7 +45,8 @@ async function readRegular(path: string, limit: number): Promise<SourceFile> {
   const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
     const { size } = await handle.stat();
-    if (size > limit) return unusable(`has ${formatBytes(size)}, more than the ${formatBytes(limit)} that are allowed`);
+    if (size > limit)
+      return unusable(`has ${formatBytes(size)}, more than the ${formatBytes(limit)} that are allowed`);
     const content = await handle.readFile();
     return content.length > limit ? unusable('grows while it is read') : { kind: 'file', content };
   } finally {

@@ -1,7 +1,9 @@
 import { type ClientChannel, Client } from 'ssh2';
 import { StringDecoder } from 'node:string_decoder';
 import { PxenError, messageOf, systemCode } from '../../base/error.ts';
-import { fingerprint, hostKeyBlob } from './host-key.ts';
+import { normalHostKey } from '../../domain/node/host-key.ts';
+import type { RemoteCommand, RemoteEnd, RunRemote } from '../../domain/node/remote.ts';
+import { fingerprint } from './fingerprint.ts';
 
 export interface SshOptions {
   /** host0's private key in OpenSSH format; read for each connection. */
@@ -10,29 +12,13 @@ export interface SshOptions {
   readonly port: number;
 }
 
-interface SshCommand {
-  readonly address: string;
-  /** The public key line that the node must show. */
-  readonly hostKey: string;
-  readonly command: string;
-  /** Milliseconds for everything, connecting included. */
-  readonly timeout: number;
-  readonly signal: AbortSignal;
-  readonly onOutput: (stream: 'stdout' | 'stderr', data: string) => void | Promise<void>;
-}
-
-interface SshEnd {
-  readonly exit: number | null;
-  readonly signal?: string | undefined;
-}
-
 /** Milliseconds for TCP and the SSH handshake together. */
 const CONNECT_TIMEOUT = 10_000;
 
 /** A runner of commands by SSH. Only the pinned host key is accepted; one connection per command. */
-export function sshRunner(options: SshOptions): (command: SshCommand) => Promise<SshEnd> {
+export function sshRunner(options: SshOptions): RunRemote {
   return async command => {
-    const pinned = hostKeyBlob(command.hostKey);
+    const pinned = blobOf(command.hostKey);
     if (!pinned) {
       throw new PxenError('HOST_KEY_MISMATCH', `${command.address}: the pinned host key is no Ed25519 key`, {
         details: [`pinned: ${command.hostKey}`],
@@ -43,22 +29,27 @@ export function sshRunner(options: SshOptions): (command: SshCommand) => Promise
   };
 }
 
+function blobOf(line: string): Buffer | undefined {
+  const base64 = normalHostKey(line)?.split(' ')[1];
+  return base64 === undefined ? undefined : Buffer.from(base64, 'base64');
+}
+
 /** One connection with one command, from connect to close. */
 class Session {
   readonly #client = new Client();
   readonly #options: SshOptions;
-  readonly #command: SshCommand;
+  readonly #command: RemoteCommand;
   readonly #pinned: Buffer;
   #refused: Buffer | undefined;
   #ready = false;
 
-  constructor(options: SshOptions, command: SshCommand, pinned: Buffer) {
+  constructor(options: SshOptions, command: RemoteCommand, pinned: Buffer) {
     this.#options = options;
     this.#command = command;
     this.#pinned = pinned;
   }
 
-  async run(privateKey: string): Promise<SshEnd> {
+  async run(privateKey: string): Promise<RemoteEnd> {
     const { signal, timeout } = this.#command;
     let stop: () => void = () => {};
     const stopped = new Promise<never>((_, reject) => {
@@ -79,7 +70,7 @@ class Session {
     }
   }
 
-  async #connectAndExecute(privateKey: string): Promise<SshEnd> {
+  async #connectAndExecute(privateKey: string): Promise<RemoteEnd> {
     await this.#connect(privateKey);
     return this.#execute();
   }
@@ -112,7 +103,7 @@ class Session {
     return false;
   }
 
-  #execute(): Promise<SshEnd> {
+  #execute(): Promise<RemoteEnd> {
     return new Promise((resolve, reject) => {
       this.#client.on('error', error => reject(this.#connectError(error)));
       this.#client.on('close', () => reject(this.#lost()));
@@ -124,8 +115,8 @@ class Session {
   }
 
   /** The end is told when both outputs have been passed on whole. */
-  async #follow(channel: ClientChannel): Promise<SshEnd> {
-    const end = new Promise<SshEnd>((resolve, reject) => {
+  async #follow(channel: ClientChannel): Promise<RemoteEnd> {
+    const end = new Promise<RemoteEnd>((resolve, reject) => {
       channel.on('exit', (exit: number | null, signal?: string) => resolve({ exit, signal }));
       channel.on('close', () => reject(this.#lost()));
       channel.on('error', (error: Error) => reject(this.#connectError(error)));

@@ -45,6 +45,8 @@ interface Exchange {
   readonly response: ServerResponse;
 }
 
+const REFUSAL_CODES = { missing: 'NOT_FOUND', forbidden: 'FORBIDDEN', unreadable: 'INTERNAL' } as const;
+
 const FILE_FOLDERS = /^\/(?:boot|isos|alpine)\//;
 const OVERLAY = /^\/apkovl\/([^/]+)\.apkovl\.tar\.gz$/;
 
@@ -107,8 +109,7 @@ export class Artefacts {
   async #file(exchange: Exchange): Promise<void> {
     const { path, request, response } = exchange;
     const file = await this.#d.files.open(path);
-    if (isRefusal(file))
-      throw new PxenError(file.reason === 'missing' ? 'NOT_FOUND' : 'FORBIDDEN', file.text);
+    if (isRefusal(file)) throw new PxenError(REFUSAL_CODES[file.reason], file.text);
     try {
       response.writeHead(200, {
         'content-type': 'application/octet-stream',
@@ -117,7 +118,7 @@ export class Artefacts {
         ...(file.version === undefined ? {} : { etag: `"${file.version}"` }),
       });
       if (request.method === 'HEAD') return void response.end();
-      const stage = stageOfFile(path);
+      const stage = stageOf(exchange);
       if (stage === 'root') this.#initSpoke(exchange);
       const sent = await streamFile(file, { start: 0, end: file.size }, response);
       this.#finish(exchange, stage, sent, file.size);
@@ -167,11 +168,12 @@ export class Artefacts {
     what = exchange.path,
     id?: MachineId,
   ): void {
-    if (sent.complete) exchange.response.end();
+    const complete = sent.trouble === undefined;
+    if (complete) exchange.response.end();
     const at = this.#d.clock.now();
     const milliseconds = at - exchange.startedAt;
-    const text = sent.complete ? what : `${what}: the client went away after ${sent.bytes} of ${size} bytes`;
-    this.#d.log[sent.complete ? 'info' : 'warn']('http', text, {
+    const text = complete ? what : `${what}: ${sent.trouble} after ${sent.bytes} of ${size} bytes`;
+    this.#d.log[complete ? 'info' : 'warn']('http', text, {
       client: exchange.from,
       bytes: sent.bytes,
       ms: milliseconds,
@@ -179,7 +181,7 @@ export class Artefacts {
     });
     if (!stage) return;
     const event = { at, text, address: exchange.from, bytes: sent.bytes, milliseconds, machineId: id };
-    this.#d.timeline.record({ ...event, stage: sent.complete ? stage : 'problem' });
+    this.#d.timeline.record({ ...event, stage: complete ? stage : 'problem' });
   }
 
   #refuseMethod({ response, request }: Exchange): void {
@@ -198,11 +200,13 @@ export class Artefacts {
         ? thrown
         : new PxenError('INTERNAL', 'the answer could not be made', { cause: thrown });
     const cause = error.cause instanceof Error ? `: ${error.cause.message}` : '';
-    this.#d.log[error.code === 'INTERNAL' ? 'error' : 'warn']('http', `${path}: ${error.message}${cause}`, {
+    this.#d.log[error.code === 'INTERNAL' ? 'error' : 'warn']('http', `${error.message}${cause}`, {
       client: from,
+      path,
       code: error.code,
     });
-    if (error.code === 'CONFLICT' || error.code === 'FORBIDDEN') {
+    // A node that has to wait asks for its overlay every few seconds; a kernel that is not there stops a boot.
+    if (error.code !== 'NOT_FOUND' || stageOf(exchange)) {
       this.#d.timeline.record({
         at: this.#d.clock.now(),
         stage: 'problem',
@@ -213,6 +217,12 @@ export class Artefacts {
     if (response.headersSent) response.destroy();
     else sendError(response, ERROR_KINDS[error.code].http, error);
   }
+}
+
+/** The step of a boot that this file is. Only a node's own init sends its id, and the one file it fetches is its root image. */
+function stageOf({ path, claimed }: Exchange): BootStage | undefined {
+  if (!FILE_FOLDERS.test(path)) return undefined;
+  return stageOfFile(path) ?? (claimed && 'root');
 }
 
 function sendError(response: ServerResponse, status: number, error: PxenError): void {

@@ -6,9 +6,9 @@ import {
   type Server,
   type ServerResponse,
 } from 'node:http';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { dirname } from 'node:path';
-import { PxenError } from '../../base/error.ts';
+import { messageOf, PxenError, systemCode } from '../../base/error.ts';
 import type { Ipv4 } from '../../base/ipv4.ts';
 import type { Log, Service } from '../../base/ports.ts';
 import { type Backstage, controlApi, publicApi } from './api.ts';
@@ -29,8 +29,14 @@ export interface HttpServiceOptions extends ArtefactSources {
   ) => PxenError;
 }
 
-/** A request's headers must be here within this time, milliseconds: a slow client keeps a socket, not for ever. */
-const HEADERS_TIMEOUT = 10_000;
+/** Milliseconds. A slow client keeps a socket, not for ever; Node looks every `connectionsCheckingInterval`. */
+const LIMITS = { headersTimeout: 10_000, requestTimeout: 30_000, connectionsCheckingInterval: 2_000 };
+
+/** A machine that is switched off in the middle of a download says no goodbye; TCP alone gives it up after 15 minutes. Milliseconds. */
+const STALL_TIMEOUT = 60_000;
+
+/** Requests that one connection may have waiting behind the one that is answered. */
+const MAX_PIPELINED = 16;
 
 /** HTTP for the machines, and the control socket for `mesh`. */
 export class HttpService implements Service {
@@ -45,10 +51,16 @@ export class HttpService implements Service {
   async start(): Promise<void> {
     const artefacts = new Artefacts(this.#d);
     const api = publicApi(this.#d.back, this.#d.log);
-    const machines = this.#server((request, response) => void serve(artefacts, api, request, response));
+    const machines = this.#server(
+      inTurn((request, response) => void serve(artefacts, api, request, response)),
+    );
+    machines.timeout = STALL_TIMEOUT;
     const control = this.#server(controlApi(this.#d.back, this.#d.log));
     await this.#listenControl(control);
     await this.#listen(machines);
+    // A connection that cannot be taken, for lack of file handles say, must not end the process.
+    for (const server of this.#servers)
+      server.on('error', error => this.#d.log.error('http', messageOf(error)));
   }
 
   /** Transfers that run are cut: an appliance that is told to stop must be gone within two seconds. */
@@ -60,11 +72,12 @@ export class HttpService implements Service {
   }
 
   health(): string | undefined {
-    return this.#servers.every(server => server.listening) ? undefined : 'not listening';
+    const listening = this.#servers.filter(server => server.listening);
+    return listening.length === 2 ? undefined : 'not listening';
   }
 
   #server(listener: RequestListener): Server {
-    const server = createServer({ headersTimeout: HEADERS_TIMEOUT, requestTimeout: 0 }, listener);
+    const server = createServer(LIMITS, listener);
     this.#servers.push(server);
     return server;
   }
@@ -85,11 +98,54 @@ export class HttpService implements Service {
         `another pxend already serves ${controlSocket}; stop it first or use another --root`,
       );
     }
-    await rm(controlSocket, { force: true });
-    await mkdir(dirname(controlSocket), { recursive: true, mode: 0o700 });
-    await listening(server, () => server.listen(controlSocket));
-    await chmod(controlSocket, 0o600);
+    try {
+      await rm(controlSocket, { force: true });
+      await mkdir(dirname(controlSocket), { recursive: true, mode: 0o700 });
+      await listening(server, () => server.listen(controlSocket));
+      await chmod(controlSocket, 0o600);
+    } catch (error) {
+      throw controlError(controlSocket, error);
+    }
   }
+}
+
+function controlError(path: string, error: unknown): PxenError {
+  const refused = systemCode(error) === 'EACCES' || systemCode(error) === 'EPERM';
+  if (refused)
+    return new PxenError(
+      'NO_PERMISSION',
+      `control socket ${path}: no permission; run as root or use another --root`,
+      { cause: error },
+    );
+  // sun_path of unix(7) holds 107 bytes.
+  const reason =
+    Buffer.byteLength(path) > 107 ? 'the path is longer than the 107 bytes of a socket' : messageOf(error);
+  return new PxenError('STATE_UNUSABLE', `control socket ${path}: ${reason}; use another --root`, {
+    cause: error,
+  });
+}
+
+/**
+ * One connection's requests are answered one after the other. Node hands over pipelined ones at once: a single packet
+ * could open a thousand files, and the answers that wait would never hear that their connection is gone.
+ */
+function inTurn(listener: RequestListener): RequestListener {
+  const queues = new WeakMap<Socket, { last: ServerResponse; waiting: number }>();
+  return (request, response) => {
+    const { socket } = request;
+    const queue = queues.get(socket);
+    if (!queue || response.socket) {
+      queues.set(socket, { last: response, waiting: 0 });
+      return listener(request, response);
+    }
+    if (queue.waiting >= MAX_PIPELINED) return void socket.destroy();
+    queue.waiting++;
+    queue.last.once('close', () => {
+      queue.waiting--;
+      if (!socket.destroyed) listener(request, response);
+    });
+    queue.last = response;
+  };
 }
 
 async function serve(
@@ -112,6 +168,7 @@ function listening(server: Server, listen: () => void): Promise<void> {
   });
 }
 
+/** Nobody answers only where there is no socket, or no process behind it. */
 function answers(socket: string): Promise<boolean> {
   return new Promise(resolve => {
     const probe = connect(socket);
@@ -119,6 +176,6 @@ function answers(socket: string): Promise<boolean> {
       probe.destroy();
       resolve(true);
     });
-    probe.once('error', () => resolve(false));
+    probe.once('error', error => resolve(!['ENOENT', 'ECONNREFUSED'].includes(systemCode(error) ?? '')));
   });
 }

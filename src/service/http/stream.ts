@@ -6,10 +6,13 @@ const CHUNK = 1 << 20;
 
 /** What became of an answer. */
 export interface Sent {
+  /** What the system has taken over; what the client has read may be less. */
   readonly bytes: number;
-  /** False when the client went away before the end. */
-  readonly complete: boolean;
+  /** Why it ended early; absent when everything was sent. */
+  readonly trouble?: string;
 }
+
+const GONE = 'the client went away';
 
 /**
  * Sends the file's bytes [start, end) through two buffers: while one is on the wire the other is filled.
@@ -22,45 +25,51 @@ export async function streamFile(
 ): Promise<Sent> {
   const size = Math.min(CHUNK, Math.max(1, range.end - range.start));
   const buffers = [Buffer.allocUnsafe(size), Buffer.allocUnsafe(size)] as const;
-  let inFlight: Promise<boolean> = Promise.resolve(true);
-  let at = range.start;
-  for (let turn = 0; at < range.end; turn ^= 1) {
+  let onTheWire: Promise<number | undefined> = Promise.resolve(0);
+  let sent = 0;
+  for (let at = range.start, turn = 0; at < range.end; turn ^= 1) {
     const buffer = buffers[turn === 0 ? 0 : 1].subarray(0, Math.min(size, range.end - at));
     const read = await file.readInto(buffer, at);
-    if (!(await inFlight)) return { bytes: at - range.start, complete: false };
-    // Cut off: the file got shorter under us. The length is promised already, so the connection must end.
-    if (read < buffer.length) return broken(response, at - range.start);
-    inFlight = written(response, buffer);
+    const taken = await onTheWire;
+    if (taken === undefined) return { bytes: sent, trouble: GONE };
+    sent += taken;
+    // The length is promised already, so the connection must end.
+    if (read < buffer.length) return broken(response, sent);
+    onTheWire = written(response, buffer);
     at += read;
   }
-  const complete = await inFlight;
-  return { bytes: at - range.start, complete };
+  const taken = await onTheWire;
+  return taken === undefined ? { bytes: sent, trouble: GONE } : { bytes: sent + taken };
 }
 
 /** The parts one after the other, in memory already. */
 export async function streamParts(parts: readonly Uint8Array[], response: ServerResponse): Promise<Sent> {
   let bytes = 0;
   for (const part of parts) {
-    if (!(await written(response, part))) return { bytes, complete: false };
-    bytes += part.length;
+    const taken = await written(response, part);
+    if (taken === undefined) return { bytes, trouble: GONE };
+    bytes += taken;
   }
-  return { bytes, complete: true };
+  return { bytes };
 }
 
-/** Resolves when the system has taken the bytes: true, or false when the connection is gone. */
-function written(response: ServerResponse, bytes: Uint8Array): Promise<boolean> {
+/**
+ * Resolves to the number of bytes when the system has taken them, or to undefined when the connection is gone.
+ * Both are listened for: a write that waits in a connection that dies may never be called back.
+ */
+function written(response: ServerResponse, bytes: Uint8Array): Promise<number | undefined> {
   return new Promise(resolve => {
-    if (response.destroyed) return resolve(false);
-    const gone = (): void => resolve(false);
+    if (response.destroyed) return resolve(undefined);
+    const gone = (): void => resolve(undefined);
     response.once('close', gone);
     response.write(bytes, error => {
       response.off('close', gone);
-      resolve(!error);
+      resolve(error ? undefined : bytes.length);
     });
   });
 }
 
 function broken(response: ServerResponse, bytes: number): Sent {
   response.destroy();
-  return { bytes, complete: false };
+  return { bytes, trouble: 'the file became shorter while it was sent' };
 }

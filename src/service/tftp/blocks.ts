@@ -46,7 +46,9 @@ export class FileBlocks {
     const { version } = this.#file;
     const read = (): Promise<Uint8Array> => this.#readChunk(index);
     const chunk =
-      version === undefined ? await read() : await this.#cache.load(`${version} ${this.#blksize} ${index}`, read);
+      version === undefined
+        ? await read()
+        : await this.#cache.load(`${version} ${this.#blksize} ${index}`, read);
     for (const other of this.#near.keys()) if (Math.abs(other - index) > 2) this.#near.delete(other);
     this.#near.set(index, chunk);
   }

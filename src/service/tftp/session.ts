@@ -1,5 +1,5 @@
-import type { Clock, OpenUdp, UdpPeer, UdpSocket } from '../../base/ports.ts';
 import { messageOf, systemCode } from '../../base/error.ts';
+import type { Clock, OpenUdp, UdpPeer, UdpSocket } from '../../base/ports.ts';
 import type { ServedFile } from '../../base/served.ts';
 import { decodeTftp, encodeTftp, type OptionMap } from '../../wire/tftp/packet.ts';
 import {
@@ -68,6 +68,11 @@ export class Session {
     this.#take({ kind: 'fault', text: reason });
   }
 
+  /** The client has begun something else from the same port; an ERROR would hit that. */
+  abandon(): void {
+    this.#take({ kind: 'gone', reason: 'the client sent another request from the same port' });
+  }
+
   /** After the end: socket and file are closed. */
   async close(): Promise<void> {
     this.#ended = true;
@@ -89,7 +94,8 @@ export class Session {
 
   /** ECONNREFUSED: the client's system answered that nobody listens there. Anything else is a lost packet. */
   #onSocketError(error: Error): void {
-    if (systemCode(error) === 'ECONNREFUSED') this.#take({ kind: 'gone' });
+    if (systemCode(error) === 'ECONNREFUSED')
+      this.#take({ kind: 'gone', reason: 'the client closed its port' });
   }
 
   #take(event: TransferEvent): void {
@@ -105,31 +111,39 @@ export class Session {
   #act(action: TransferAction, state: TransferState): void {
     switch (action.kind) {
       case 'oack':
-        return this.#socket?.send(this.#oack);
+        this.#socket?.send(this.#oack);
+        break;
       case 'data':
-        return this.#sendBlocks(action.first, action.last);
+        this.#sendBlocks(action.first, action.last);
+        break;
       case 'error':
-        return this.#socket?.send(encodeTftp(action));
+        this.#socket?.send(encodeTftp(action));
+        break;
       case 'end':
         this.#ended = true;
-        return this.#parts.onEnd(action.outcome, state);
+        this.#parts.onEnd(action.outcome, state);
     }
   }
 
   #sendBlocks(first: number, last: number): void {
     for (let block = first; block <= last; block++) {
       const packet = this.#parts.blocks.packet(block);
-      if (packet === undefined) return void this.#sendWhenRead(block, last);
+      if (packet === undefined) {
+        void this.#sendWhenRead(block, last);
+        return;
+      }
       this.#socket?.send(packet);
     }
   }
 
+  /** Never rejects. */
   async #sendWhenRead(first: number, last: number): Promise<void> {
     this.#waiting = true;
     try {
       await this.#parts.blocks.load(first);
     } catch (error) {
-      return this.#take({ kind: 'fault', text: `the file cannot be read: ${messageOf(error)}` });
+      this.#take({ kind: 'fault', text: `the file cannot be read: ${messageOf(error)}` });
+      return;
     }
     if (this.#ended) return;
     this.#waiting = false;
@@ -146,8 +160,10 @@ export class Session {
     this.#alarm = { at, cancel };
   }
 
+  /** Once an alarm rings its time has come, even if somebody has set the clock of the machine back meanwhile. */
   #onAlarm(): void {
+    const at = Math.max(this.#alarm?.at ?? 0, this.#parts.clock.now());
     this.#alarm = undefined;
-    if (!this.#waiting) this.#take({ kind: 'time', at: this.#parts.clock.now() });
+    if (!this.#waiting) this.#take({ kind: 'time', at });
   }
 }

@@ -31,10 +31,11 @@ export function timeoutOf(pace: Pace, timeouts: number): number {
   return Math.min(wait, pace.asked ?? wait);
 }
 
-/** RFC 6298 smoothing with weight 1/8. Without a sample only the doubt is dropped. */
+/** RFC 6298 smoothing with weight 1/8, safe against a clock that was set meanwhile. Without a sample only the doubt is dropped. */
 export function withSample(pace: Pace, sample: number | undefined): Pace {
   if (sample === undefined) return pace.doubted === undefined ? pace : { ...pace, doubted: undefined };
-  const srtt = pace.srtt === undefined ? sample : pace.srtt + (sample - pace.srtt) / 8;
+  const measured = Math.min(Math.max(sample, 0), LONGEST);
+  const srtt = pace.srtt === undefined ? measured : pace.srtt + (measured - pace.srtt) / 8;
   return { ...pace, srtt, doubted: undefined };
 }
 

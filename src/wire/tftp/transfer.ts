@@ -6,8 +6,8 @@
  * 16 bits on the wire begin again at 0 after 65,535.
  */
 import { quote } from '../../base/diagnostic.ts';
-import { ERROR } from './packet.ts';
 import { type Pace, startPace, timeoutOf, withDoubt, withSample } from './pace.ts';
+import { ERROR } from './packet.ts';
 
 export interface TransferPlan {
   /** Bytes of the file. */
@@ -23,8 +23,8 @@ export interface TransferPlan {
 export type TransferEvent =
   | { readonly kind: 'ack'; readonly block: number; readonly at: number }
   | { readonly kind: 'error'; readonly code: number; readonly text: string }
-  /** The system says that the client's port is closed. */
-  | { readonly kind: 'gone' }
+  /** The client does not listen any more: its port is closed, or it has sent another request from there. */
+  | { readonly kind: 'gone'; readonly reason: string }
   /** The deadline may have passed. */
   | { readonly kind: 'time'; readonly at: number }
   /** The last flight went out only now, because the disk was slow. */
@@ -106,7 +106,7 @@ export function stepTransfer(state: TransferState, event: TransferEvent): Transf
     case 'error':
       return end(state, outcomeOfError(state, event.code, event.text));
     case 'gone':
-      return end(state, outcomeOfClosedPort(state));
+      return end(state, outcomeOfGone(state, event.reason));
     case 'time':
       return event.at < state.deadline ? { state, actions: [] } : onTimeout(state, event.at);
     case 'resumed':
@@ -193,10 +193,10 @@ function outcomeOfError(state: TransferState, code: number, text: string): Trans
 }
 
 /** A client that closes its port once all was sent has the file: only its last acknowledgement was lost. */
-function outcomeOfClosedPort(state: TransferState): TransferOutcome {
+function outcomeOfGone(state: TransferState, reason: string): TransferOutcome {
   if (state.plan.oack && state.acked < 0) return { kind: 'probe' };
   if (state.sent === state.lastBlock && state.heard) return { kind: 'complete' };
-  return { kind: 'failed', reason: 'the client closed its port' };
+  return { kind: 'failed', reason };
 }
 
 function flightOf(state: TransferState): TransferAction {

@@ -1,0 +1,36 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Kvm } from '../domain/node/facts.ts';
+import type { Exec } from '../io/exec.ts';
+import { judgeProbe, PROBE_TIMEOUT, parseQemuVersion, probeArguments, probeSector } from './kvm.ts';
+import type { Tree } from './tree.ts';
+
+const QEMU = 'qemu-system-x86_64';
+
+/** What takes too long for the first report: QEMU's version, and whether a guest really runs with KVM. */
+export async function probeQemu(
+  tree: Tree,
+  exec: Exec,
+  signal: AbortSignal,
+): Promise<{ qemu: string | undefined; kvm: Kvm }> {
+  const version = await exec(QEMU, ['--version'], { timeout: PROBE_TIMEOUT, signal });
+  const qemu = version.exitCode === 0 ? parseQemuVersion(version.stdout) : undefined;
+  if (!tree.exists('/dev/kvm')) {
+    const reason = 'there is no /dev/kvm: no hardware virtualisation, or it is off in the firmware';
+    return { qemu, kvm: { state: 'unusable', reason } };
+  }
+  if (qemu === undefined) return { qemu, kvm: { state: 'unusable', reason: `${QEMU} is not installed` } };
+  return { qemu, kvm: await runGuest(exec, signal) };
+}
+
+async function runGuest(exec: Exec, signal: AbortSignal): Promise<Kvm> {
+  const folder = await mkdtemp(join(tmpdir(), 'pxen-kvm-'));
+  try {
+    const image = join(folder, 'sector.img');
+    await writeFile(image, probeSector());
+    return judgeProbe(await exec(QEMU, probeArguments(image), { timeout: PROBE_TIMEOUT, signal }));
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,32 @@
+import type { FullReport, Heartbeat, Report, WrongIdentity } from '../api/report.ts';
+import { changedFacts, type Facts, type Load } from '../domain/node/facts.ts';
+import type { Identity } from './identity.ts';
+
+/** What the node is like right now. */
+export interface NodeState {
+  readonly identity: Identity;
+  readonly bootId: string;
+  readonly facts: Facts;
+  readonly load: Load;
+  readonly sshHostKey: string | undefined;
+}
+
+/** Everything when host0 has nothing (`taken` undefined), else what changed since the facts it took. */
+export function buildReport(state: NodeState, taken: Facts | undefined): FullReport | Heartbeat {
+  const { facts, load, sshHostKey } = state;
+  const head = { ...headOf(state.identity, state.bootId), load };
+  const report = taken
+    ? { kind: 'heartbeat', ...head, facts: changedFacts(taken, facts) }
+    : { kind: 'full', ...head, facts, sshHostKey };
+  return structuredClone(report) as FullReport | Heartbeat;
+}
+
+/** The agent will not act: its overlay is another machine's. */
+export function buildRefusal(identity: Identity, bootId: string, configured: string): WrongIdentity {
+  return { kind: 'wrong-identity', ...headOf(identity, bootId), configured };
+}
+
+function headOf(identity: Identity, bootId: string): Pick<Report, 'id' | 'identity' | 'bootId'> {
+  const { bootMac, id, macs, uuid } = identity;
+  return { id, identity: { uuid, bootMac, macs: [...macs] }, bootId };
+}
