@@ -58,6 +58,8 @@ pack_initramfs() {
   for name in $("$PKG/usr/bin/busybox" --list); do
     [ "$name" = busybox ] || ln -s busybox "$INITRAMFS/usr/bin/$name"
   done
+  # the kernel asks for modules (a network card's PHY) by this path
+  ln -s ../bin/busybox "$INITRAMFS/usr/sbin/modprobe"
   install -m 755 "$REPO/apkovl/usr/bin/genid" "$INITRAMFS/usr/bin/genid"
   install -m 755 "$REPO/boot/initramfs/init" "$INITRAMFS/init"
   install -m 755 "$REPO/boot/initramfs/dhcp-event" "$INITRAMFS/usr/bin/dhcp-event"

@@ -34,47 +34,49 @@ update_lists() {
 # A few bytes that change whenever the lists do.
 lists_state() { (cd "$LISTS" && stat -c '%n %s %Y' ./*_Packages* 2>/dev/null) | sha256sum | cut -c1-16; }
 
-# Fills $CACHE/apt/wanted.<kernel> with "name version file" of every package of the closure, sorted.
+# Fills $CACHE/apt/wanted.<kernel> with "name version file bytes" of every package of the closure, sorted.
 resolve_packages() {
   local names
   names=$(list packages | sed "s/^KERNEL\$/$KERNEL_PACKAGE/")
   # shellcheck disable=SC2086 # a list of names
   apt --no-install-recommends -y -qq --print-uris install $names >"$CACHE/apt/uris" ||
     die "apt cannot resolve the packages of boot/image/packages: this needs Debian's package lists"
-  sed -n "s/^'[^']*' \([^ ]*\) .*/\1/p" "$CACHE/apt/uris" | without_skipped | sort >"$CACHE/apt/wanted.$KERNEL"
+  sed -n "s/^'[^']*' \([^ ]* [0-9]*\) .*/\1/p" "$CACHE/apt/uris" | without_skipped | sort >"$CACHE/apt/wanted.$KERNEL"
   PACKAGES_HASH=$(sha256sum <"$CACHE/apt/wanted.$KERNEL" | cut -c1-16)
 }
 
-# file names (name_version_arch.deb) in, "name version file" out
+# "name_version_arch.deb bytes" in, "name version file bytes" out
 without_skipped() {
-  local file name version pattern
-  while IFS= read -r file; do
+  local file bytes name version pattern
+  while read -r file bytes; do
     name=${file%%_*} version=${file#*_}
     version=${version%_*}
     while IFS= read -r pattern; do
       # shellcheck disable=SC2053 # a pattern on purpose
       [[ $name == $pattern ]] && continue 2
     done < <(list skip)
-    printf '%s %s %s\n' "$name" "${version//%3a/:}" "$file"
+    printf '%s %s %s %s\n' "$name" "${version//%3a/:}" "$file" "$bytes"
   done
 }
 
 fetch_packages() {
-  local name version file absent=()
-  while read -r name version file; do
-    [ -f "$CACHE/debs/$file" ] || absent+=("$name=$version")
-  done <"$CACHE/apt/wanted.$KERNEL"
-  [ ${#absent[@]} = 0 ] && return 0
+  fetch_absent && return
   # Old lists may name files the mirror has replaced since; new lists name the new ones.
-  (cd "$CACHE/debs" && apt -qq download "${absent[@]}" >/dev/null) || {
-    update_lists
-    resolve_packages
-    mapfile -t absent < <(while read -r name version file; do
-      [ -f "$CACHE/debs/$file" ] || echo "$name=$version"
-    done <"$CACHE/apt/wanted.$KERNEL")
-    (cd "$CACHE/debs" && apt -qq download "${absent[@]}" >/dev/null) ||
-      die "the download of Debian packages failed: is the mirror of /etc/apt/sources.list reachable?"
-  }
+  update_lists
+  resolve_packages
+  fetch_absent || die "the download of Debian packages failed: is the mirror of /etc/apt/sources.list reachable?"
+}
+
+fetch_absent() {
+  local name version file bytes total=0 absent=()
+  while read -r name version file bytes; do
+    [ -f "$CACHE/debs/$file" ] && continue
+    absent+=("$name=$version")
+    total=$((total + bytes))
+  done <"$CACHE/apt/wanted.$KERNEL"
+  [ ${#absent[@]} = 0 ] && return
+  echo "build-image: fetching ${#absent[@]} packages, $((total / 1000000)) MB"
+  (cd "$CACHE/debs" && apt -qq download "${absent[@]}" >/dev/null)
 }
 
 # Forgets downloads that no image is made of any more.

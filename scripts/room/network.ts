@@ -67,7 +67,7 @@ export class RoomNetwork {
  */
 export function writeRouterConfig(file: string): void {
   const body =
-    'AdvSendAdvert on; AdvDefaultLifetime 0; MinRtrAdvInterval 3; MaxRtrAdvInterval 4; MinDelayBetweenRAs 1;';
+    'AdvSendAdvert on; AdvDefaultLifetime 0; MinRtrAdvInterval 3; MaxRtrAdvInterval 4; ';
   writeFileSync(file, `interface ${BRIDGE} { ${body} };\n`);
 }
 

@@ -1,7 +1,7 @@
+import type { Report, ReportAnswer } from '../api/report.ts';
 import { asPxenError, type ErrorCode, type PxenError } from '../base/error.ts';
 import type { Clock } from '../base/ports.ts';
 import type { Facts } from '../domain/node/facts.ts';
-import type { Report, ReportAnswer } from '../api/report.ts';
 import { backoff } from './backoff.ts';
 import type { SendReport } from './host0.ts';
 import type { Identity } from './identity.ts';

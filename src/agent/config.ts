@@ -25,9 +25,10 @@ const schema = z.strictObject({
 
 /** Throws AGENT_CONFIG with every problem of the file. */
 export function parseAgentConfig(text: string, file: string): AgentConfig {
-  const parsed = schema.safeParse(parseJson(text, file));
+  const given = parseJson(text, file);
+  const parsed = schema.safeParse(given);
   if (parsed.success) return parsed.data;
-  const problems = parsed.error.issues.flatMap(issue => problemsOf(issue, file));
+  const problems = parsed.error.issues.flatMap(issue => problemsOf(issue, given, file));
   throw diagnosticsError('AGENT_CONFIG', file, problems);
 }
 
@@ -40,13 +41,24 @@ function parseJson(text: string, file: string): unknown {
   }
 }
 
-function problemsOf(issue: z.core.$ZodIssue, file: string): Diagnostic[] {
+function problemsOf(issue: z.core.$ZodIssue, given: unknown, file: string): Diagnostic[] {
   if (issue.code !== 'unrecognized_keys') {
-    return [{ file, key: issue.path.join('.') || 'file', expected: issue.message }];
+    const key = issue.path.join('.');
+    const got = valueAt(given, key);
+    return [{ file, key: key || 'file', ...(got === undefined ? {} : { got }), expected: issue.message }];
   }
   return issue.keys.map(key => {
     const known = nearest(key, Object.keys(schema.shape));
     const expected = known === undefined ? 'no such key' : `no such key; did you mean ${known}?`;
-    return { file, key, got: 'a value', expected };
+    return { file, key, got: valueAt(given, key) ?? 'nothing', expected };
   });
+}
+
+/** As the user wrote it; a token is a secret and stays one. */
+function valueAt(given: unknown, key: string): string | undefined {
+  const value = new Map(Object.entries(given ?? {})).get(key);
+  if (value === undefined) return undefined;
+  return key === 'token'
+    ? 'something else'
+    : quote(typeof value === 'string' ? value : JSON.stringify(value));
 }

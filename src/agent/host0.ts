@@ -35,7 +35,9 @@ interface PostOptions {
 function post(url: URL, body: string, options: PostOptions): Promise<{ status: number; body: string }> {
   return new Promise((resolve, reject) => {
     const fail = (error: Error): void =>
-      reject(new PxenError('SERVER_DOWN', `${url.origin} does not answer: ${reasonOf(error)}`, { cause: error }));
+      reject(
+        new PxenError('SERVER_DOWN', `${url.origin} does not answer: ${reasonOf(error)}`, { cause: error }),
+      );
     const headers = {
       'content-type': 'application/json',
       'content-length': Buffer.byteLength(body),

@@ -26,11 +26,9 @@ export function findIdentity(tree: Tree, sha256: Sha256): Identity | undefined {
   };
 }
 
-/** `BOOTIF=01-52-54-00-12-34-56`: the hardware type (01 is Ethernet) and the card that the firmware booted from. */
+/** `BOOTIF=01-52-54-00-12-34-56`: Ethernet and the card that the firmware booted from, the form that genid reads too. */
 export function bootMacOf(cmdline: string): Mac | undefined {
-  const value = /(?:^|\s)BOOTIF=(?:[0-9a-fA-F]{2}[-:])?((?:[0-9a-fA-F]{2}[-:]){5}[0-9a-fA-F]{2})(?:\s|$)/.exec(
-    cmdline,
-  )?.[1];
+  const value = /(?:^|\s)BOOTIF=01-((?:[0-9a-fA-F]{2}-){5}[0-9a-fA-F]{2})(?:\s|$)/.exec(cmdline)?.[1];
   return value === undefined ? undefined : parseMac(value);
 }
 

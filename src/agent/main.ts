@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
-import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { asPxenError, messageOf, PxenError } from '../base/error.ts';
 import { VERSION } from '../base/version.ts';

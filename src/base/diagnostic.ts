@@ -29,7 +29,7 @@ export function diagnosticsError(code: ErrorCode, what: string, problems: readon
 export function quote(value: string): string {
   const text = value.length > 80 ? `${value.slice(0, 77)}...` : value;
   return JSON.stringify(text).replace(
-    /[\u007f-\u009f]/g,
+    /[\u007f-\u009f\u2028\u2029]/g,
     c => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );
 }
@@ -44,14 +44,19 @@ export function nearest(word: string, known: readonly string[]): string | undefi
   return best.candidate;
 }
 
+/** Letters to add, drop, change or swap with their neighbour (the commonest slip of all) to get from one word to the other. */
 function editDistance(a: string, b: string): number {
+  let earlier: number[] = [];
   let previous = Array.from({ length: b.length + 1 }, (_, i) => i);
   for (let i = 1; i <= a.length; i++) {
     const row = [i];
     for (let j = 1; j <= b.length; j++) {
-      const substitution = (previous[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      row.push(Math.min(substitution, (previous[j] ?? 0) + 1, (row[j - 1] ?? 0) + 1));
+      const changed = (previous[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      const swapped =
+        a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1] ? (earlier[j - 2] ?? Infinity) + 1 : Infinity;
+      row.push(Math.min(changed, swapped, (previous[j] ?? 0) + 1, (row[j - 1] ?? 0) + 1));
     }
+    earlier = previous;
     previous = row;
   }
   return previous[b.length] ?? 0;

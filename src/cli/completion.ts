@@ -5,31 +5,44 @@ export type Shell = (typeof SHELLS)[number];
 
 /** A completion script made from the command tree itself, so that it cannot fall behind. */
 export function completionScript(program: Command, shell: Shell): string {
-  const cases = wordsByCommand(program, []).map(
-    ({ path, words }) => `    "${path.join(' ')}") words="${words.join(' ')}" ;;`,
+  const commands = wordsByCommand(program, [], []);
+  const known = commands.map(({ path }) => `"${path}"`).filter(path => path !== '""');
+  const cases = commands.map(
+    ({ path, next, options }) => `    "${path}") next="${next.join(' ')}" options="${options.join(' ')}" ;;`,
   );
   const body = [
     '_mesh() {',
-    '  local path="" word words=""',
+    '  local path="" word next="" options="" current="${COMP_WORDS[COMP_CWORD]}"',
     '  for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do',
-    '    case "$word" in -*) ;; *) path="${path:+$path }$word" ;; esac',
+    '    case "${path:+$path }$word" in',
+    `      ${known.join(' | ')}) path="\${path:+$path }$word" ;;`,
+    '    esac',
     '  done',
     '  case "$path" in',
     ...cases,
     '  esac',
-    '  COMPREPLY=($(compgen -W "$words" -- "${COMP_WORDS[COMP_CWORD]}"))',
+    // With neither, COMPREPLY stays empty and -o default completes file names.
+    '  case "$current" in -*) next=$options ;; esac',
+    '  COMPREPLY=($(compgen -W "$next" -- "$current"))',
     '}',
     'complete -o default -F _mesh mesh',
   ];
   return (shell === 'zsh' ? ['autoload -U +X bashcompinit && bashcompinit', ...body] : body).join('\n');
 }
 
-function wordsByCommand(
-  command: Command,
-  path: readonly string[],
-): { path: readonly string[]; words: string[] }[] {
+interface Words {
+  /** The command's names, separated by spaces; empty for the program itself. */
+  readonly path: string;
+  /** Commands below it, or the values that its argument may have. */
+  readonly next: readonly string[];
+  /** Its own options and those of the commands above it. */
+  readonly options: readonly string[];
+}
+
+function wordsByCommand(command: Command, path: readonly string[], inherited: readonly string[]): Words[] {
+  const own = [...inherited, ...command.options.map(option => option.long ?? option.short ?? '')];
   const children = command.commands.map(child => child.name());
-  const options = [...command.options.map(option => option.long ?? option.short ?? ''), '--help'];
-  const here = { path, words: [...children, ...options] };
-  return [here, ...command.commands.flatMap(child => wordsByCommand(child, [...path, child.name()]))];
+  const choices = command.registeredArguments.flatMap(argument => argument.argChoices ?? []);
+  const here = { path: path.join(' '), next: [...children, ...choices], options: [...own, '--help'] };
+  return [here, ...command.commands.flatMap(child => wordsByCommand(child, [...path, child.name()], own))];
 }

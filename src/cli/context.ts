@@ -21,7 +21,12 @@ export function control(context: Context): ControlClient {
 /** The body of a good answer in the form of its schema, or the error that pxend sent. */
 export function unwrap<T>(answer: ControlAnswer, schema: z.ZodType<T>): T {
   if (answer.status >= 300) throw errorOf(answer);
-  const parsed = schema.safeParse(answer.body);
+  return understood(answer.body, schema);
+}
+
+/** What pxend sent, in the form of its schema. */
+export function understood<T>(value: unknown, schema: z.ZodType<T>): T {
+  const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
   throw new PxenError(
     'INTERNAL',

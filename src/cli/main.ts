@@ -1,5 +1,5 @@
 import { type Command, CommanderError } from 'commander';
-import { asPxenError, ERROR_KINDS, type PxenError } from '../base/error.ts';
+import { asPxenError, ERROR_KINDS, PxenError } from '../base/error.ts';
 import { commandLine } from './commandline.ts';
 import { printError, systemTerminal } from './output/terminal.ts';
 
@@ -12,16 +12,30 @@ async function main(argv: readonly string[]): Promise<number> {
     status = await action({ terminal, root: options.root, json: options.json === true, now: Date.now });
   });
   for (const command of everyCommand(mesh))
-    command.exitOverride().configureOutput({ outputError: text => terminal.warn(text.trimEnd()) });
+    command
+      .exitOverride()
+      .configureOutput({ outputError: text => terminal.warn(text.trimEnd().replace(/^error: /, 'mesh: ')) });
   try {
     await mesh.parseAsync(argv, { from: 'user' });
     return status;
   } catch (thrown) {
-    if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? 0 : ERROR_KINDS.USAGE.exit;
-    const error = asPxenError(thrown);
-    report(error, terminal, argv.includes('--json'));
+    if (thrown instanceof CommanderError && thrown.exitCode === 0) return 0;
+    const error = thrown instanceof CommanderError ? usageError(thrown) : asPxenError(thrown);
+    const json = beforeDashes(argv).includes('--json');
+    // Commander has already said what is wrong with the words of a command, with a hint.
+    if (json || !(thrown instanceof CommanderError)) report(error, terminal, json);
     return ERROR_KINDS[error.code].exit;
   }
+}
+
+function usageError(error: CommanderError): PxenError {
+  const message = error.code === 'commander.help' ? 'a command is missing' : error.message;
+  return new PxenError('USAGE', message.replace(/^error: /, '').replaceAll('\n', ' '), { cause: error });
+}
+
+/** What stands behind -- belongs to a command on a node. */
+function beforeDashes(argv: readonly string[]): readonly string[] {
+  return argv.includes('--') ? argv.slice(0, argv.indexOf('--')) : argv;
 }
 
 function report(error: PxenError, terminal: ReturnType<typeof systemTerminal>, json: boolean): void {

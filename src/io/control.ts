@@ -1,5 +1,6 @@
 import { type IncomingMessage, request } from 'node:http';
 import { createInterface } from 'node:readline';
+import { quote } from '../base/diagnostic.ts';
 import { PxenError, systemCode } from '../base/error.ts';
 
 /** A client of the control socket of a running pxend. Answers that are not 2xx come back as they are: the caller knows their form. */
@@ -27,8 +28,7 @@ export class ControlClient {
   ): Promise<ControlAnswer | undefined> {
     const response = await this.#send('POST', path, JSON.stringify(body));
     if ((response.statusCode ?? 500) >= 300) return collected(response);
-    for await (const line of createInterface({ input: response })) onLine(JSON.parse(line));
-    if (!response.complete) throw new PxenError('SERVER_DOWN', 'pxend ended before the answer was complete');
+    for await (const line of linesOf(response)) onLine(line);
     return undefined;
   }
 
@@ -45,17 +45,39 @@ export class ControlClient {
   }
 }
 
+async function* linesOf(response: IncomingMessage): AsyncGenerator<unknown, void> {
+  let text = '';
+  try {
+    for await (text of createInterface({ input: response })) yield JSON.parse(text);
+  } catch (error) {
+    throw response.complete ? notJson(text, error) : cutOff(error);
+  }
+  if (!response.complete) throw cutOff(undefined);
+}
+
 async function collected(response: IncomingMessage): Promise<ControlAnswer> {
   const parts: Buffer[] = [];
-  for await (const part of response) parts.push(part as Buffer);
+  try {
+    for await (const part of response) parts.push(part as Buffer);
+  } catch (error) {
+    throw cutOff(error);
+  }
   const text = Buffer.concat(parts).toString();
   try {
     return { status: response.statusCode ?? 500, body: JSON.parse(text) };
   } catch (error) {
-    throw new PxenError('INTERNAL', `pxend answered with something that is not JSON: ${text.slice(0, 80)}`, {
-      cause: error,
-    });
+    throw notJson(text, error);
   }
+}
+
+function notJson(text: string, cause: unknown): PxenError {
+  return new PxenError('INTERNAL', `pxend answered with something that is not JSON: ${quote(text)}`, {
+    cause,
+  });
+}
+
+function cutOff(cause: unknown): PxenError {
+  return new PxenError('SERVER_DOWN', 'pxend ended before its answer was complete', { cause });
 }
 
 function unreachable(error: Error, socket: string): PxenError {

@@ -116,7 +116,11 @@ export async function openAppliance(parts: ApplianceParts): Promise<Appliance> {
     port: config['http.port'],
     controlSocket: places.controlSocket,
     bindError,
-    files: new MountedFiles([{ prefix: '', root: places.http }]),
+    // UEFI HTTP boot fetches the boot program that PXE clients get by TFTP.
+    files: new MountedFiles([
+      { prefix: '', root: places.http },
+      { prefix: 'boot/', root: places.tftp },
+    ]),
     script: (request, from) => scripts.answer(request, from),
     async mayHaveOverlay(id, from) {
       await names.refresh();
@@ -130,8 +134,8 @@ export async function openAppliance(parts: ApplianceParts): Promise<Appliance> {
         unknown: config['boot.unknown'],
       });
     },
-    async overlay(id) {
-      const { members, planHash, folder } = await overlays.get(id);
+    async overlay(id, which) {
+      const { members, planHash, folder } = await overlays.find(which === 'own' ? id : 'default');
       return { members, hash: planHash, folder: folder ?? 'default' };
     },
     back: backstage({ registry, remote, names, health: () => services }),

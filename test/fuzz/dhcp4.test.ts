@@ -12,8 +12,8 @@ import { dhcpPolicy, goldenBytes, goldenNames, sha256 } from '../fakes/dhcp.ts';
 
 const SECONDS = Number(process.env['PXEN_FUZZ_SECONDS'] ?? 2);
 const SEED = Number(process.env['PXEN_FUZZ_SEED'] ?? Date.now() % 2 ** 32);
-/** One packet, worst case, on a busy machine. A loop that depends on the input would take far longer. */
-const SLOWEST_MS = 250;
+/** One packet at worst, with the pauses of a busy machine in it. A loop that the input can prolong takes far longer. */
+const SLOWEST_MS = 1000;
 
 /** Mulberry32: small, and the same on every machine. */
 function randomFrom(seed: number): (below: number) => number {

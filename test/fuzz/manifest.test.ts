@@ -71,7 +71,7 @@ test(
           expect(target).toMatch(/^(\/(?!\.{1,2}(\/|$))[^/\0\n\t]+)+$/);
         }
         for (const problem of problems)
-          expect(formatDiagnostic(problem)).toMatch(/^manifest:\d+: \S.*: (got|is missing).*expected /);
+          expect(formatDiagnostic(problem)).toMatch(/^manifest:\d+: \S.*: (got|is missing).*expected /s);
         const again = parseManifest(actions.map(written).join('\n'), 'manifest');
         expect(again.problems).toEqual([]);
         expect(again.actions.map(written)).toEqual(actions.map(written));

@@ -4,7 +4,7 @@ import { nodePath, PATHS } from '../../api/paths.ts';
 import { formatBytes } from '../../base/bytes.ts';
 import { nearest } from '../../base/diagnostic.ts';
 import { PxenError } from '../../base/error.ts';
-import { type Context, control, errorOf, unwrap } from '../context.ts';
+import { type Context, control, errorOf, understood, unwrap } from '../context.ts';
 import { nodeInFull } from '../output/node.ts';
 import { age, table } from '../output/table.ts';
 import { paint } from '../output/terminal.ts';
@@ -29,8 +29,8 @@ export interface CtlOptions {
 /** `mesh node ctl -n NODE|ALL COMMAND`: the exit status is the command's own for one node, else 1 when any failed. */
 export async function nodeCtl(context: Context, command: string, options: CtlOptions): Promise<number> {
   const known = await list(context);
-  const targets =
-    options.node === 'ALL' ? known : options.node.split(',').map(name => find(known, name.trim()));
+  const named = options.node.split(',').map(name => name.trim());
+  const targets = options.node === 'ALL' ? known : [...new Set(named.map(name => find(known, name)))];
   if (targets.length === 0)
     throw new PxenError('NOT_FOUND', 'no node has ever been seen here; switch one on first');
   const printer = new CtlPrinter(context, targets);
@@ -47,35 +47,43 @@ export async function nodeCtl(context: Context, command: string, options: CtlOpt
 /** Prints what nodes say as it comes. With several nodes each line carries its node; output of one line never mixes with another's. */
 class CtlPrinter {
   readonly #context: Context;
-  readonly #labels: ReadonlyMap<string, string>;
+  readonly #names: ReadonlyMap<string, string>;
   readonly #pending = new Map<string, string>();
   readonly #exits: number[] = [];
 
   constructor(context: Context, targets: readonly NodeSummary[]) {
     this.#context = context;
-    this.#labels = new Map(targets.length > 1 ? targets.map(node => [node.id, node.name ?? node.id]) : []);
+    this.#names = new Map(targets.map(node => [node.id, node.name ?? node.id]));
   }
 
   line(value: unknown): void {
-    const line = ctlLineSchema.parse(value);
+    const line = understood(value, ctlLineSchema);
     const { terminal, json } = this.#context;
     if ('exit' in line) this.#exits.push(line.exit ?? 1);
     if ('error' in line) this.#exits.push(1);
     if (json) terminal.print(JSON.stringify(line));
     else if ('data' in line) this.#output(line.node, line.stream, line.data);
-    else if ('error' in line) terminal.warn(`mesh: ${line.node}: ${line.error.message}`);
-    else if (line.signal !== undefined)
-      terminal.warn(`mesh: ${line.node}: the command was ended by ${line.signal}`);
+    else if ('error' in line) this.#warn(line.node, line.error.message);
+    else if (line.signal !== undefined) this.#warn(line.node, `the command was ended by ${line.signal}`);
+    else if (line.exit !== 0 && this.#severalNodes()) this.#warn(line.node, `exit status ${line.exit}`);
   }
 
   finish(): number {
     for (const [key, rest] of this.#pending) this.#write(key, `${rest}\n`);
-    if (this.#exits.length === 1) return this.#exits[0] ?? 1;
-    return this.#exits.some(exit => exit !== 0) ? 1 : 0;
+    if (this.#names.size === 1) return this.#exits[0] ?? 1;
+    return this.#exits.length < this.#names.size || this.#exits.some(exit => exit !== 0) ? 1 : 0;
+  }
+
+  #severalNodes(): boolean {
+    return this.#names.size > 1;
+  }
+
+  #warn(node: string, text: string): void {
+    this.#context.terminal.warn(`mesh: ${this.#names.get(node) ?? node}: ${text}`);
   }
 
   #output(node: string, stream: 'stdout' | 'stderr', data: string): void {
-    if (this.#labels.size === 0) {
+    if (!this.#severalNodes()) {
       this.#context.terminal.write(stream, data);
       return;
     }
@@ -87,12 +95,14 @@ class CtlPrinter {
     else this.#pending.delete(key);
   }
 
+  /** Whole lines, the last one with its line break. */
   #write(key: string, text: string): void {
     const [stream, node = ''] = key.split(' ');
-    const label = this.#labels.get(node) ?? node;
+    const label = this.#names.get(node) ?? node;
+    const lines = text.slice(0, -1).split('\n');
     this.#context.terminal.write(
       stream === 'stderr' ? 'stderr' : 'stdout',
-      text.replace(/^(?!$)/gm, `${label}: `),
+      lines.map(line => `${label}: ${line}\n`).join(''),
     );
   }
 }

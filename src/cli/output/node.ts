@@ -1,7 +1,7 @@
 import type { NodeDetail } from '../../api/nodes.ts';
 import { formatBytes } from '../../base/bytes.ts';
 import type { Context } from '../context.ts';
-import { age, facts } from './table.ts';
+import { age, facts, printable } from './table.ts';
 
 /** One node for people: who it is, what it is made of, and its last boot step by step. */
 export function nodeInFull(context: Context, node: NodeDetail): string {
@@ -70,7 +70,7 @@ function lastBootOf(node: NodeDetail): string[] {
   const lines = boot.events.map(event => {
     const seconds = ((event.at - boot.startedAt) / 1000).toFixed(2).padStart(8);
     const size = event.bytes === undefined ? '' : ` (${formatBytes(event.bytes)})`;
-    return `${seconds} s  ${event.stage.padEnd(9)}  ${event.text}${size}`;
+    return `${seconds} s  ${event.stage.padEnd(9)}  ${printable(event.text)}${size}`;
   });
   const left = boot.dropped > 0 ? [`          (${boot.dropped} more events in the middle were dropped)`] : [];
   return [[`last boot, ${new Date(boot.startedAt).toISOString()}`, ...lines, ...left].join('\n')];

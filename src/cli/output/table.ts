@@ -1,6 +1,6 @@
 /** Rows of text in columns, two spaces apart, as `column -t` would print them; the last column is not padded. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const all = [head, ...rows];
+  const all = [head, ...rows.map(row => row.map(printable))];
   const widths = head.map((_, column) => Math.max(...all.map(row => (row[column] ?? '').length)));
   return all
     .map(row =>
@@ -15,7 +15,13 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
 /** `key  value` lines, the keys aligned. */
 export function facts(pairs: readonly (readonly [string, string])[]): string {
   const width = Math.max(...pairs.map(([key]) => key.length));
-  return pairs.map(([key, value]) => `${key.padEnd(width)}  ${value}`).join('\n');
+  return pairs.map(([key, value]) => `${key.padEnd(width)}  ${printable(value)}`).join('\n');
+}
+
+/** Machines tell their names and models themselves: nothing in them may steer the terminal of an admin. */
+export function printable(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.
+  return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, '?');
 }
 
 /** How long ago, in one unit: `now`, `12 s`, `5 min`, `3 h`, `2 d`. */

@@ -18,7 +18,8 @@ export interface OverlayQuestion {
 }
 
 export type OverlayAnswer =
-  | { readonly kind: 'serve' }
+  /** Which overlay: one made for this very machine, or the one for everybody. */
+  | { readonly kind: 'serve'; readonly which: 'own' | 'default' }
   | { readonly kind: 'refuse'; readonly code: ErrorCode; readonly reason: string };
 
 /**
@@ -27,13 +28,13 @@ export type OverlayAnswer =
  */
 export function answerOverlay(q: OverlayQuestion): OverlayAnswer {
   if (q.conflict !== undefined) return refuse('CONFLICT', `no overlay for ${q.id}: ${q.conflict}`);
-  if (!q.known && q.unknown === 'default') return { kind: 'serve' };
+  if (!q.known && q.unknown === 'default') return { kind: 'serve', which: 'default' };
   if (!q.known)
     return refuse(
       'NOT_FOUND',
       `machine ${q.id} has no folder under /host0/machines and boot.unknown is wait`,
     );
-  if (q.lease?.machineId === q.id) return { kind: 'serve' };
+  if (q.lease?.machineId === q.id) return { kind: 'serve', which: 'own' };
   const holder = q.lease?.machineId === undefined ? 'no known machine' : `machine ${q.lease.machineId}`;
   return refuse(
     'FORBIDDEN',

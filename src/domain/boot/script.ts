@@ -28,8 +28,8 @@ export interface ScriptMachine {
 const WAIT_SECONDS = 10;
 
 /**
- * The script that every iPXE gets first. A file name in a DHCP reply cannot hold iPXE's variables, a script can:
- * this one comes back with the SMBIOS UUID and the MAC of the card that boots (netX: the one opened last).
+ * The script that every iPXE gets first. It comes back with what DHCP does not carry: the serial number, the platform,
+ * and the MAC of the card that boots (netX: the one opened last).
  */
 export function entryScript(policy: ScriptPolicy): string {
   const next =

@@ -1,4 +1,4 @@
-import { type BootEvent, BOOT_STAGES } from './timeline.ts';
+import { BOOT_STAGES, type BootEvent } from './timeline.ts';
 
 /** One boot of a machine: the events from the firmware's first DISCOVER to the next boot's. */
 export interface Boot {
@@ -38,7 +38,7 @@ function newBoot(startedAt: number, events: readonly BootEvent[]): Boot {
 
 /** No two boots of a node have one start: stores key them by it. */
 function addBoot(boots: readonly Boot[], boot: Boot): Boot[] {
-  const earliest = (boots.at(-1)?.startedAt ?? 0) + 1;
+  const earliest = (boots.at(-1)?.startedAt ?? -1) + 1;
   return [...boots, { ...boot, startedAt: Math.max(boot.startedAt, earliest) }].slice(-MAX_BOOTS);
 }
 

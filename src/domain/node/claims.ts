@@ -45,7 +45,9 @@ export function addSighting(claims: readonly Claim[], seen: Sighting): Claim[] {
     lastAt: seen.at,
     disputed: fight || (before?.disputed ?? false),
   };
-  return [...others.map(other => (clash(other) ? { ...other, disputed: true } : other)), claim].slice(-MAX_CLAIMS);
+  return [...others.map(other => (clash(other) ? { ...other, disputed: true } : other)), claim].slice(
+    -MAX_CLAIMS,
+  );
 }
 
 /** The machines that dispute the id right now; undefined when it is one machine's. */

@@ -40,8 +40,8 @@ export interface TarOwner {
   readonly permissions: number;
 }
 
-/** Largest number in the 7 octal digits of a ustar header; tar-stream would write 262,143 for anything above. */
-const MAX_TAR_ID = 0o7777777;
+/** Largest number in the 6 octal digits that tar-stream writes for an owner; it puts this one in place of anything above. */
+const MAX_TAR_ID = 0o777777;
 
 /**
  * The owner for the tar header. A name other than root is not known on host0: such an entry travels as root's, closed

@@ -1,4 +1,5 @@
-import { mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { access, mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PxenError, systemCode } from '../../base/error.ts';
 import type { OverlayRecord, OverlayStore, OverlayWriter } from '../../domain/overlay/store.ts';
@@ -59,8 +60,9 @@ export class OverlayFolder implements OverlayStore {
   async #makeFolders(): Promise<void> {
     try {
       await mkdir(this.#path('parts'), { recursive: true, mode: PRIVATE_FOLDER });
+      await access(this.#folder, constants.W_OK | constants.X_OK);
     } catch (error) {
-      throw new PxenError('STATE_UNUSABLE', `${this.#folder}: cannot keep overlays here`, { cause: error });
+      throw unusable(this.#folder, 'cannot be written', error);
     }
   }
 
@@ -68,15 +70,22 @@ export class OverlayFolder implements OverlayStore {
     try {
       return await readFile(partPath(this.#folder, name));
     } catch (error) {
-      const code = systemCode(error) === 'ENOENT' ? 'FILE_MISSING' : 'STATE_UNUSABLE';
-      throw new PxenError(code, `${partPath(this.#folder, name)}: cannot be read`, { cause: error });
+      const path = partPath(this.#folder, name);
+      if (systemCode(error) !== 'ENOENT') throw unusable(path, 'cannot be read', error);
+      throw new PxenError('FILE_MISSING', `${path}: cannot be read`, { cause: error });
     }
   }
 
   /** A new index is a new file, so its inode tells even when two builds fall into one tick of the clock. */
   async #stamp(): Promise<string> {
-    const found = await stat(this.#path('index.json'), { bigint: true }).catch(() => undefined);
-    return found ? `${found.ino} ${found.mtimeNs} ${found.size}` : '';
+    const path = this.#path('index.json');
+    try {
+      const { ino, mtimeNs, size } = await stat(path, { bigint: true });
+      return `${ino} ${mtimeNs} ${size}`;
+    } catch (error) {
+      if (systemCode(error) === 'ENOENT') return '';
+      throw unusable(path, 'cannot be read', error);
+    }
   }
 
   async #readIndex(): Promise<readonly OverlayRecord[]> {
@@ -87,16 +96,28 @@ export class OverlayFolder implements OverlayStore {
       return index.format === FORMAT ? index.records : [];
     } catch (error) {
       if (systemCode(error) === 'ENOENT') return [];
-      const advice = 'delete it and run: mesh system configure';
-      throw new PxenError('STATE_UNUSABLE', `${this.#path('index.json')}: cannot be read; ${advice}`, {
-        cause: error,
-      });
+      throw unusable(
+        this.#path('index.json'),
+        'cannot be read; delete it and run: mesh system configure',
+        error,
+      );
     }
   }
 
   #path(name: string): string {
     return join(this.#folder, name);
   }
+}
+
+function unusable(path: string, problem: string, cause: unknown): PxenError {
+  if (['EACCES', 'EPERM'].includes(systemCode(cause) ?? '')) {
+    return new PxenError(
+      'NO_PERMISSION',
+      `${path}: only root may have overlays, they hold keys; run this as root`,
+      { cause },
+    );
+  }
+  return new PxenError('STATE_UNUSABLE', `${path}: ${problem}`, { cause });
 }
 
 /** Part names are hashes with a suffix; nothing else becomes a path. */

@@ -2,7 +2,7 @@ import { constants } from 'node:fs';
 import { open, readdir, realpath, stat } from 'node:fs/promises';
 import { join, sep } from 'node:path';
 import { formatBytes } from '../../base/bytes.ts';
-import { messageOf, systemCode } from '../../base/error.ts';
+import { messageOf, PxenError, systemCode } from '../../base/error.ts';
 import type { SourceFile, SourceFiles } from '../../domain/overlay/source.ts';
 
 /** The files below one folder, addressed as if that folder were `/`. */
@@ -15,7 +15,7 @@ export class FileTree implements SourceFiles {
 
   async folders(path: string): Promise<readonly string[]> {
     const folder = join(this.#root, path);
-    const names = await readdir(folder).catch(noneWhenMissing);
+    const names = await namesIn(folder);
     const visible = names.filter(name => !name.startsWith('.')).sort();
     const areFolders = await Promise.all(visible.map(name => isFolder(join(folder, name))));
     return visible.filter((_, index) => areFolders[index]);
@@ -73,9 +73,15 @@ function failure(error: unknown): SourceFile {
   }
 }
 
-function noneWhenMissing(error: unknown): string[] {
-  if (systemCode(error) === 'ENOENT') return [];
-  throw error;
+async function namesIn(folder: string): Promise<string[]> {
+  try {
+    return await readdir(folder);
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return [];
+    throw new PxenError('FILE_MISSING', `${folder}: cannot be listed (${messageOf(error)})`, {
+      cause: error,
+    });
+  }
 }
 
 async function isFolder(path: string): Promise<boolean> {

@@ -1,7 +1,7 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { mkdir, mkdtemp, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { PxenError, messageOf, systemCode } from '../../base/error.ts';
+import { messageOf, PxenError, systemCode } from '../../base/error.ts';
 import type { MachineId } from '../../domain/machine/genid.ts';
 import { generateSshKey, type SshKeyPair } from './openssh.ts';
 

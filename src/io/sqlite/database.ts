@@ -1,7 +1,7 @@
 import { chmodSync, closeSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { PxenError, messageOf } from '../../base/error.ts';
+import { messageOf, PxenError } from '../../base/error.ts';
 import { MIGRATIONS } from './migrations.ts';
 
 /**

@@ -1,6 +1,6 @@
-import { type ClientChannel, Client } from 'ssh2';
 import { StringDecoder } from 'node:string_decoder';
-import { PxenError, messageOf, systemCode } from '../../base/error.ts';
+import { Client, type ClientChannel } from 'ssh2';
+import { messageOf, PxenError, systemCode } from '../../base/error.ts';
 import { normalHostKey } from '../../domain/node/host-key.ts';
 import type { RemoteCommand, RemoteEnd, RunRemote } from '../../domain/node/remote.ts';
 import { fingerprint } from './fingerprint.ts';

@@ -26,8 +26,8 @@ export interface ArtefactSources {
   readonly script: (request: ScriptRequest | undefined, from: Ipv4) => Promise<string>;
   /** May this address have the overlay of this machine? */
   readonly mayHaveOverlay: (id: MachineId, from: Ipv4) => Promise<OverlayAnswer>;
-  /** Its own, or the default one. */
-  readonly overlay: (id: MachineId) => Promise<ReadyOverlay>;
+  /** Exactly the one that was decided on: a build may finish in between, and what is for one machine is for no other. */
+  readonly overlay: (id: MachineId, which: 'own' | 'default') => Promise<ReadyOverlay>;
   readonly timeline: Timeline;
   readonly clock: Clock;
   readonly log: Log;
@@ -134,7 +134,7 @@ export class Artefacts {
       throw new PxenError('NOT_FOUND', 'an overlay is asked for by machine id, 8 lower-case hex digits');
     const answer = await this.#d.mayHaveOverlay(id, from);
     if (answer.kind === 'refuse') throw new PxenError(answer.code, answer.reason);
-    const { members, hash, folder } = await this.#d.overlay(id);
+    const { members, hash, folder } = await this.#d.overlay(id, answer.which);
     const size = members.reduce((sum, member) => sum + member.length, 0);
     response.writeHead(200, {
       'content-type': 'application/gzip',

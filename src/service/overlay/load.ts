@@ -12,11 +12,11 @@ import { parseManifest } from '../../domain/manifest/parse.ts';
 import type { LayerItem, LoadedLayer } from '../../domain/overlay/layer.ts';
 import type { SourceFiles } from '../../domain/overlay/source.ts';
 
-export const MACHINES = '/host0/machines';
-export const GROUPS = '/host0/groups';
+const MACHINES = '/host0/machines';
+const GROUPS = '/host0/groups';
 
 /** A file that a manifest names, bytes: an overlay sits in the RAM of its node, twice while it is unpacked. */
-export const SOURCE_LIMIT = 64 * 1024 * 1024;
+const SOURCE_LIMIT = 64 * 1024 * 1024;
 
 /** `manifest`, `groups`, `packages`, `UUID`; bytes. Far above any that people write. */
 const TEXT_LIMIT = 1024 * 1024;

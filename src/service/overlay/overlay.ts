@@ -1,14 +1,7 @@
 import { createHash } from 'node:crypto';
-import {
-  type Diagnostic,
-  diagnosticsError,
-  formatDiagnostic,
-  nearest,
-  quote,
-} from '../../base/diagnostic.ts';
-import { asPxenError, PxenError } from '../../base/error.ts';
+import { type Diagnostic, diagnosticsError } from '../../base/diagnostic.ts';
+import { asPxenError } from '../../base/error.ts';
 import type { MachineId } from '../../domain/machine/genid.ts';
-import type { OverlayOwner } from '../../domain/manifest/lists.ts';
 import type { CredentialStore, Credentials, SiteFacts } from '../../domain/overlay/builtin.ts';
 import type { LoadedLayer } from '../../domain/overlay/layer.ts';
 import { splitMembers } from '../../domain/overlay/members.ts';
@@ -22,6 +15,24 @@ import type {
 import { type Compiled, compileBuiltIn, compileFolder, type Ingredients, isMachine } from './compile.ts';
 import { type ListedEntry, listEntries } from './listing.ts';
 import { loadHost0, loadLayer, loadMachineLayer, type MachineFolder } from './load.ts';
+import {
+  foldersGone,
+  headOf,
+  lastOverlay,
+  type OverlayHead,
+  recordOf,
+  recordOfOwner,
+  servedRecords,
+  unknownOverlay,
+} from './records.ts';
+import {
+  allProblems,
+  type BuildReport,
+  type CheckResult,
+  type FolderReport,
+  type Outcome,
+  outcomeOf,
+} from './report.ts';
 
 export interface OverlayParts {
   /** host0's files: the appliance's --root. */
@@ -32,43 +43,6 @@ export interface OverlayParts {
   readonly store: OverlayStore;
   readonly secrets: CredentialStore;
   readonly site: () => Promise<SiteFacts>;
-}
-
-export interface CheckResult {
-  /** Folders that would be built. */
-  readonly folders: number;
-  /** Every problem of every folder, groups that nobody uses included, each once. */
-  readonly problems: readonly Diagnostic[];
-}
-
-export interface FolderReport {
-  readonly folder: string;
-  readonly owner: OverlayOwner | undefined;
-  readonly outcome: 'built' | 'unchanged' | 'refused' | 'skipped';
-  /** Why it was refused. */
-  readonly problems: readonly Diagnostic[];
-  /** An overlay of this folder, new or old, is served now. */
-  readonly served: boolean;
-  /** Compressed, bytes; 0 when none is served. */
-  readonly size: number;
-}
-
-export interface BuildReport {
-  readonly folders: readonly FolderReport[];
-  /** Folders that are gone, and their overlays with them. */
-  readonly removed: readonly string[];
-  /** As in CheckResult; not empty when anything was refused. */
-  readonly problems: readonly Diagnostic[];
-}
-
-export interface OverlayHead {
-  /** Undefined for the built-in default overlay. */
-  readonly folder: string | undefined;
-  readonly owner: OverlayOwner;
-  /** SHA-256 of the content, hex: the ETag. */
-  readonly planHash: string;
-  /** Compressed, bytes; all members together. */
-  readonly size: number;
 }
 
 /** An overlay on its way to a node. */
@@ -253,83 +227,11 @@ export class OverlayService {
   }
 }
 
-interface Outcome {
-  readonly report: FolderReport;
-  readonly record: OverlayRecord | undefined;
-}
-
 /** Stand in for a machine's secrets while nothing is to be written: the paths are the same, so are all problems. */
 const NO_CREDENTIALS: Credentials = { hostKeyPrivate: '', hostKeyPublic: '', token: '' };
 
 function loadBase(files: SourceFiles): Promise<LoadedLayer> {
   return loadLayer(files, { path: '/apkovl', name: 'base', shared: true });
-}
-
-function outcomeOf(
-  { folder, owner }: MachineFolder,
-  outcome: FolderReport['outcome'],
-  record: OverlayRecord | undefined,
-  problems: readonly Diagnostic[] = [],
-): Outcome {
-  const size = record?.size ?? 0;
-  return { report: { folder, owner, outcome, problems, served: record !== undefined, size }, record };
-}
-
-/** The overlay a folder had before. A folder that was renamed takes over what its machine had under the old name. */
-function lastOverlay(
-  { folder, owner }: MachineFolder,
-  before: readonly OverlayRecord[],
-  removed: readonly string[],
-): OverlayRecord | undefined {
-  const own = before.find(record => record.folder === folder);
-  const old = before.find(record => record.owner === owner && removed.includes(record.folder ?? ''));
-  return own ?? (old && { ...old, folder });
-}
-
-/** A machine has one overlay. When two folders claim it, the one built now wins over one that was only kept. */
-function servedRecords(outcomes: readonly Outcome[]): OverlayRecord[] {
-  const byOwner = new Map<OverlayOwner, OverlayRecord>();
-  const kept = outcomes.filter(({ report }) => report.outcome === 'refused' || report.outcome === 'skipped');
-  const fresh = outcomes.filter(outcome => !kept.includes(outcome));
-  for (const { record } of [...kept, ...fresh]) if (record) byOwner.set(record.owner, record);
-  return outcomes.flatMap(({ record }) => (record && byOwner.get(record.owner) === record ? [record] : []));
-}
-
-function foldersGone(before: readonly OverlayRecord[], machines: readonly MachineFolder[]): string[] {
-  const present = new Set(machines.map(machine => machine.folder));
-  return before.flatMap(({ folder }) => (folder !== undefined && !present.has(folder) ? [folder] : []));
-}
-
-/** One broken line of a group is a problem of many machines, but one line to mend. */
-function allProblems({ base, host0 }: Ingredients, found: readonly Diagnostic[]): Diagnostic[] {
-  const groups = [...host0.groups.values()].flatMap(group => group.problems);
-  const byText = new Map(
-    [...base.problems, ...groups, ...found].map(problem => [formatDiagnostic(problem), problem]),
-  );
-  return [...byText.values()];
-}
-
-/** For people: by folder name, then by machine id. */
-function recordOf(idOrName: string, records: readonly OverlayRecord[]): OverlayRecord | undefined {
-  return records.find(({ folder }) => folder === idOrName) ?? recordOfOwner(idOrName.toLowerCase(), records);
-}
-
-/** The folder for `default` goes before the built-in overlay. */
-function recordOfOwner(id: string, records: readonly OverlayRecord[]): OverlayRecord | undefined {
-  const owned = records.filter(({ owner }) => owner === id);
-  return owned.find(({ folder }) => folder !== undefined) ?? owned[0];
-}
-
-function headOf({ folder, owner, planHash, size }: OverlayRecord): OverlayHead {
-  return { folder, owner, planHash, size };
-}
-
-function unknownOverlay(idOrName: string, records: readonly OverlayRecord[]): never {
-  const names = records.flatMap(({ folder, owner }) => (folder === undefined ? [] : [folder, owner]));
-  const near = nearest(idOrName, names);
-  const hint =
-    near === undefined ? 'run mesh system configure after adding its folder' : `did you mean ${near}?`;
-  throw new PxenError('NOT_FOUND', `no overlay for ${quote(idOrName)}; ${hint}`);
 }
 
 function sha256(bytes: Uint8Array): string {

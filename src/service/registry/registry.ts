@@ -11,7 +11,13 @@ import { type MachineId, machineId, type Sha256 } from '../../domain/machine/gen
 import { disagreement } from '../../domain/node/agreement.ts';
 import { normalHostKey } from '../../domain/node/host-key.ts';
 import { type ReportedIdentity, withEvent, withReport, withSighting } from '../../domain/node/observe.ts';
-import { type HostKey, type NodeRecord, type NodeStore, newNode, type ReportedState } from '../../domain/node/record.ts';
+import {
+  type HostKey,
+  type NodeRecord,
+  type NodeStore,
+  newNode,
+  type ReportedState,
+} from '../../domain/node/record.ts';
 import type { CtlTarget } from '../../domain/node/remote.ts';
 import type { BootEvent, Timeline } from '../../domain/node/timeline.ts';
 import { BoundedMap } from './bounded.ts';
@@ -24,8 +30,8 @@ export interface RegistryPorts {
   readonly clock: Clock;
   readonly log: Log;
   readonly sha256: Sha256;
-  /** The lease on an address, if there is one now. */
-  readonly leaseOf: (address: Ipv4) => Lease | undefined;
+  /** The lease on an address, if there is one; undefined as a whole where a foreign DHCP server gives the addresses. */
+  readonly leaseOf: ((address: Ipv4) => Lease | undefined) | undefined;
   /** The public host key line that host0 made for a machine with an overlay of its own; undefined on the default overlay. */
   readonly hostKeyOf: (id: MachineId) => Promise<string | undefined>;
   /** Is this the token of that machine's overlay? Must compare in constant time. */
@@ -189,7 +195,11 @@ export class Registry implements Service, Timeline {
     throw new PxenError('IDENTITY_MISMATCH', text);
   }
 
-  async #authenticate(report: Report, from: Ipv4, token: string | undefined): Promise<ReportedState['trust']> {
+  async #authenticate(
+    report: Report,
+    from: Ipv4,
+    token: string | undefined,
+  ): Promise<ReportedState['trust']> {
     const { id } = report;
     if (token !== undefined) {
       if (await this.#ports.tokenMatches(id, token)) return 'token';
@@ -199,34 +209,42 @@ export class Registry implements Service, Timeline {
     if (this.#goesOn(report, from) || (await this.#ports.hostKeyOf(id)) === undefined) return 'lease';
     throw this.#refused(
       id,
-      new PxenError('UNAUTHORIZED', `${id} at ${from} has an overlay of its own, but reports without its token`, {
-        details: ['it booted before its overlay existed, or with another one: reboot it'],
-      }),
+      new PxenError(
+        'UNAUTHORIZED',
+        `${id} at ${from} has an overlay of its own, but reports without its token`,
+        {
+          details: ['it booted before its overlay existed, or with another one: reboot it'],
+        },
+      ),
     );
   }
 
   /** A node that came up on the default overlay may report on until it reboots, even if it has its own overlay by now. */
   #goesOn(report: Report, from: Ipv4): boolean {
     const node = this.#nodes.get(report.id);
-    return node?.report?.trust === 'lease' && node.report.bootId === report.bootId && node.report.address === from;
+    return (
+      node?.report?.trust === 'lease' && node.report.bootId === report.bootId && node.report.address === from
+    );
   }
 
-  /** Our own lease decides; beside a foreign DHCP server, the address that asked for this machine's boot script. */
+  /** Our lease decides; beside a foreign DHCP server, the address that asked for this machine's boot script does. */
   #isAt(id: MachineId, from: Ipv4): boolean {
     const lease = this.#leaseOf(from);
     if (lease) return (lease.machineId ?? this.#byMac.get(lease.mac)) === id;
+    if (this.#ports.leaseOf) return false;
     const boot = this.#nodes.get(id)?.boots.at(-1);
     return boot?.events.some(event => event.stage === 'script' && event.address === from) ?? false;
   }
 
   #leaseOf(address: Ipv4): Lease | undefined {
-    const lease = this.#ports.leaseOf(address);
+    const lease = this.#ports.leaseOf?.(address);
     return lease && lease.expiresAt > this.#ports.clock.now() ? lease : undefined;
   }
 
   #notLeased(id: MachineId, from: Ipv4): PxenError {
-    return new PxenError('FORBIDDEN', `${from} is not leased to ${id}`, {
-      details: ['a machine without a token is known by its lease alone: see mesh node info'],
+    const what = this.#ports.leaseOf ? `is not leased to ${id}` : `has not fetched the boot script of ${id}`;
+    return new PxenError('FORBIDDEN', `${from} ${what}`, {
+      details: ['a machine without a token is known by its address alone: see mesh node info'],
     });
   }
 
@@ -290,7 +308,8 @@ export class Registry implements Service, Timeline {
 
   /** The same card under two ids in one boot: the places that compute the id disagree, and both nodes say so. */
   #compare(event: BootEvent, node: NodeRecord, previousId: MachineId | undefined): void {
-    const other = previousId !== undefined && previousId !== node.id ? this.#nodes.get(previousId) : undefined;
+    const other =
+      previousId !== undefined && previousId !== node.id ? this.#nodes.get(previousId) : undefined;
     if (!other || event.stage === 'discover') return;
     const said = { ...other.agreement, [event.idFrom ?? 'dhcp']: node.id };
     const text = disagreement(said);

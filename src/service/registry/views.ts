@@ -44,7 +44,9 @@ export function detailOf(node: NodeRecord, now: number, listeningSince: number):
 export function conflictSentence(node: NodeRecord, now: number): string | undefined {
   const claims = conflictOf(node.claims, now);
   if (!claims) return undefined;
-  const machines = claims.map(claim => `${claim.macs.join(' ')} (UUID ${claim.uuid ?? 'none of use'})`).sort();
+  const machines = claims
+    .map(claim => `${claim.macs.join(' ')} (UUID ${claim.uuid ?? 'none of use'})`)
+    .sort();
   return `${claims.length} machines go by id ${node.id}: ${machines.join(', ')}`;
 }
 
@@ -52,4 +54,3 @@ function disagreementSentence(node: NodeRecord): string | undefined {
   const text = disagreement(node.agreement);
   return text === undefined ? undefined : `the id differs from place to place: ${text}`;
 }
-

@@ -76,7 +76,8 @@ export class NodeWriter {
     } catch (error) {
       for (const id of changed) this.#changed.add(id);
       for (const id of removed) if (!this.#nodes.has(id)) this.#removed.add(id);
-      if (this.#failure === undefined) this.#log.error('registry', `nodes are not saved: ${messageOf(error)}`);
+      if (this.#failure === undefined)
+        this.#log.error('registry', `nodes are not saved: ${messageOf(error)}`);
       this.#failure = `nodes and boot events are kept in memory only: ${messageOf(error)}`;
       this.#schedule(RETRY);
     }

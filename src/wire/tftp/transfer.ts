@@ -52,6 +52,8 @@ export interface TransferState {
   readonly lastBlock: number;
   readonly acked: number;
   readonly sent: number;
+  /** The flight repeats blocks up to here that were sent before, since an acknowledgement told of a gap. */
+  readonly repeatedTo: number;
   /** How often the flight was sent. */
   readonly copies: number;
   /** Duplicate acknowledgements still to be expected from packets that are already on their way. */
@@ -86,6 +88,7 @@ export function beginTransfer(plan: TransferPlan, at: number): TransferStep {
     lastBlock: Math.floor(plan.size / plan.blksize) + 1,
     acked: plan.oack ? -1 : 0,
     sent: plan.oack ? 0 : 1,
+    repeatedTo: 0,
     copies: 1,
     echoes: 0,
     sentAt: at,
@@ -125,19 +128,26 @@ function onAck(state: TransferState, number: number, at: number): TransferStep {
 /** The client has everything up to `block`: the next window begins behind it (RFC 7440 section 4). */
 function onProgress(state: TransferState, block: number, at: number): TransferStep {
   if (block === state.lastBlock) return end({ ...state, acked: block, heard: true }, { kind: 'complete' });
+  // No gap after all: what was sent again is answered by the client, which has it already, and the rest is on its way.
+  const slides = block === state.repeatedTo && block < state.sent;
+  const first = slides ? state.sent + 1 : block + 1;
   const next: TransferState = {
     ...state,
     acked: block,
     sent: Math.min(block + state.plan.windowsize, state.lastBlock),
+    repeatedTo: slides ? 0 : state.sent,
     copies: 1,
-    echoes: echoesAfter(state, block),
+    echoes: slides ? block - state.acked - 1 : echoesAfter(state, block),
     sentAt: at,
     pace: paceAfter(state, block, at),
     timeouts: 0,
     heard: true,
-    retransmitted: state.retransmitted + (state.sent - block),
+    retransmitted: state.retransmitted + Math.max(0, state.sent - first + 1),
   };
-  return { state: { ...next, deadline: deadlineOf(next, at) }, actions: [flightOf(next)] };
+  return {
+    state: { ...next, deadline: deadlineOf(next, at) },
+    actions: first > next.sent ? [] : [{ kind: 'data', first, last: next.sent }],
+  };
 }
 
 /**

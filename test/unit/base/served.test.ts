@@ -1,5 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import { firstOf, isRefusal, type Refusal, type ServedFile, type ServedFiles } from '../../../src/base/served.ts';
+import {
+  firstOf,
+  isRefusal,
+  type Refusal,
+  type ServedFile,
+  type ServedFiles,
+} from '../../../src/base/served.ts';
 
 const empty: ServedFile = { size: 0, mtimeMs: 0, readInto: async () => 0, close: async () => {} };
 

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync, statSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { machineRoot, PACKAGE, run, SHELLS } from './shell.ts';
+import { assertGuarded, machineRoot, PACKAGE, run, SHELLS } from './shell.ts';
 
 const SCRIPT = join(PACKAGE, 'apkovl/usr/lib/pxen/overlay-steps');
 const { uid, gid } = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
@@ -16,6 +16,8 @@ const FILES = {
 };
 
 describe.each(SHELLS)('overlay-steps under %s', (...shell) => {
+  assertGuarded(SCRIPT);
+
   function perform(steps: readonly (readonly string[])[]) {
     const text = steps.map(step => `${step.join('\t')}\n`).join('');
     const root = machineRoot({ ...FILES, 'etc/pxen/overlay-steps': text });

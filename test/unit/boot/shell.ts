@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { onTestFinished } from 'vitest';
@@ -26,6 +26,26 @@ export interface Ran {
   readonly code: number | null;
   readonly out: string;
   readonly err: string;
+}
+
+/** A command that changes the machine it runs on, at a place where a shell looks for a command. */
+const ACTS =
+  /(?:^|[;&|({]|\b(?:then|do|until|while|if|exec|else))\s*(?:mount|modprobe|ip|udhcpc|reboot|switch_root|setsid|hostname) /;
+
+/**
+ * Tests run as root on machines that somebody needs, and busybox's shell prefers its own ip, mount and reboot to
+ * anything on the PATH. So a script is not run at all while one of its lines would act past the MOCK seam.
+ */
+function unguarded(script: string): string[] {
+  return readFileSync(script, 'utf8')
+    .split('\n')
+    .filter(line => !/^\s*#/.test(line) && ACTS.test(line));
+}
+
+export function assertGuarded(script: string): void {
+  const lines = unguarded(script);
+  if (lines.length > 0)
+    throw new Error(`${script} would act on this machine, put $MOCK before: ${lines.join('; ')}`);
 }
 
 /** Runs a script of the package under one of the shells. */

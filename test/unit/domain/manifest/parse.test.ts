@@ -44,9 +44,9 @@ describe('a manifest without problems', () => {
   });
 
   test.each([
-    [String.raw`R TGT="/srv/my file"`, '/srv/my file'],
-    [String.raw`R "TGT=/srv/my file"`, '/srv/my file'],
-    [String.raw`R TGT=/srv/"my file"/x`, '/srv/my file/x'],
+    ['R TGT="/srv/my file"', '/srv/my file'],
+    ['R "TGT=/srv/my file"', '/srv/my file'],
+    ['R TGT=/srv/"my file"/x', '/srv/my file/x'],
     [String.raw`R TGT="/srv/say \"hi\" \\ #1"`, String.raw`/srv/say "hi" \ #1`],
     [String.raw`R TGT=/srv/back\slash`, String.raw`/srv/back\slash`],
     ['R TGT=/srv/a#b', '/srv/a#b'],

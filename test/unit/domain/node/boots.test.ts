@@ -16,10 +16,26 @@ const stages = (boots: readonly Boot[]): string[] =>
 describe('a boot is what happens from one first DISCOVER of the firmware to the next', () => {
   const chain = 'discover/firmware offer ack nbp discover/ipxe offer ack script kernel initramfs';
   const cases: [string, string[], string[]][] = [
-    ['the DISCOVERs of iPXE and of the init belong to it', [chain, 'discover/os ack init overlay agent'], ['']],
-    ['a firmware that repeats itself unanswered is still in its first boot', ['discover/firmware discover/firmware offer'], ['']],
-    ['the firmware after a boot that stopped early begins a new one', ['discover/firmware offer ack nbp', 'discover/firmware offer'], ['', '']],
-    ['an iPXE in the ROM of the card begins boots as well', ['discover/ipxe ack script kernel', 'discover/ipxe ack'], ['', '']],
+    [
+      'the DISCOVERs of iPXE and of the init belong to it',
+      [chain, 'discover/os ack init overlay agent'],
+      [''],
+    ],
+    [
+      'a firmware that repeats itself unanswered is still in its first boot',
+      ['discover/firmware discover/firmware offer'],
+      [''],
+    ],
+    [
+      'the firmware after a boot that stopped early begins a new one',
+      ['discover/firmware offer ack nbp', 'discover/firmware offer'],
+      ['', ''],
+    ],
+    [
+      'an iPXE in the ROM of the card begins boots as well',
+      ['discover/ipxe ack script kernel', 'discover/ipxe ack'],
+      ['', ''],
+    ],
     ['the init of a system never does', ['discover/ipxe ack script agent discover/os ack'], ['']],
   ];
   test.each(cases)('%s', (_, pieces, wanted) => {
@@ -44,11 +60,15 @@ describe('a boot is what happens from one first DISCOVER of the firmware to the 
   test('a boot with too many events keeps its beginning and its end and counts what it lost', () => {
     const boot = bootsOf(Array.from({ length: 250 }, () => 'problem')).at(-1);
     expect(boot?.events).toHaveLength(MAX_EVENTS);
-    expect([boot?.dropped, boot?.events[99]?.at, boot?.events[100]?.at, boot?.events.at(-1)?.at]).toEqual([50, 99, 150, 249]);
+    expect([boot?.dropped, boot?.events[99]?.at, boot?.events[100]?.at, boot?.events.at(-1)?.at]).toEqual([
+      50, 99, 150, 249,
+    ]);
   });
 
   test('a long text is cut', () => {
-    expect(addEvent([], { at: 1, stage: 'problem', text: 'x'.repeat(5000) })[0]?.events[0]?.text).toHaveLength(300);
+    expect(
+      addEvent([], { at: 1, stage: 'problem', text: 'x'.repeat(5000) })[0]?.events[0]?.text,
+    ).toHaveLength(300);
   });
 });
 
@@ -61,7 +81,10 @@ describe('the boot id of the kernel', () => {
 
   test('of a boot that host0 did not see gets an entry of its own', () => {
     const boots = addBootId(addBootId([], 'k1', 5), 'k2', 5);
-    expect(boots.map(boot => [boot.startedAt, boot.bootId])).toEqual([[5, 'k1'], [6, 'k2']]);
+    expect(boots.map(boot => [boot.startedAt, boot.bootId])).toEqual([
+      [5, 'k1'],
+      [6, 'k2'],
+    ]);
   });
 
   test('ends a boot: whatever firmware says DISCOVER next begins another one', () => {

@@ -45,7 +45,12 @@ describe('two machines under one id', () => {
   test('a flood of forged machines does not grow the record', () => {
     const claims = Array.from({ length: 100 }).reduce<Claim[]>(
       (before, _, i) =>
-        addSighting(before, { at: i, uuid: undefined, macs: [`52:54:00:00:01:${i}` as Mac], continues: false }),
+        addSighting(before, {
+          at: i,
+          uuid: undefined,
+          macs: [`52:54:00:00:01:${i}` as Mac],
+          continues: false,
+        }),
       [],
     );
     expect(claims).toHaveLength(8);

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
+import type { MachineId } from '../../../../src/domain/machine/genid.ts';
 import { disagreement } from '../../../../src/domain/node/agreement.ts';
 import { changedFacts } from '../../../../src/domain/node/facts.ts';
 import { normalHostKey } from '../../../../src/domain/node/host-key.ts';
-import type { MachineId } from '../../../../src/domain/machine/genid.ts';
 import { FACTS, HOST_KEY_LINE } from '../../../fakes/registry.ts';
 
 test('a heartbeat carries the sections that changed and nothing else', () => {
@@ -17,7 +17,9 @@ test('the places that compute the id are quoted when they disagree, and only the
   const a = '11111111' as MachineId;
   expect(disagreement({})).toBeUndefined();
   expect(disagreement({ dhcp: a, agent: a })).toBeUndefined();
-  expect(disagreement({ agent: '22222222' as MachineId, dhcp: a })).toBe('dhcp says 11111111, agent says 22222222');
+  expect(disagreement({ agent: '22222222' as MachineId, dhcp: a })).toBe(
+    'dhcp says 11111111, agent says 22222222',
+  );
 });
 
 test.each([

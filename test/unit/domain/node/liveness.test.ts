@@ -9,7 +9,15 @@ function node(reportAt: number | undefined, boots: NodeRecord['boots'] = []): No
   const report: ReportedState | undefined =
     reportAt === undefined
       ? undefined
-      : { at: reportAt, address: '10.0.0.1' as Ipv4, bootId: 'k1', facts: FACTS, load: LOAD, trust: 'lease', interval: 10 };
+      : {
+          at: reportAt,
+          address: '10.0.0.1' as Ipv4,
+          bootId: 'k1',
+          facts: FACTS,
+          load: LOAD,
+          trust: 'lease',
+          interval: 10,
+        };
   return { ...newNode('91d5815f' as MachineId, 0), boots, ...(report ? { report } : {}) };
 }
 
@@ -27,7 +35,13 @@ describe('liveness of a node that reports every 10 s', () => {
     ['never reported, boots', node(undefined, boot(1_000_000, 1_010_000)), 1_020_000, 0, 'booting'],
     ['never reported, quiet for 90 s', node(undefined, boot(1_000_000, 1_010_000)), 1_100_000, 0, 'stalled'],
     ['reported, and boots again', node(1_000_000, boot(1_050_000, 1_060_000)), 1_061_000, 0, 'booting'],
-    ['the boot it reported from began earlier', node(1_000_000, boot(990_000, 999_000, 'k1')), 1_001_000, 0, 'up'],
+    [
+      'the boot it reported from began earlier',
+      node(1_000_000, boot(990_000, 999_000, 'k1')),
+      1_001_000,
+      0,
+      'up',
+    ],
   ];
   test.each(cases)('%s', (_, record, now, since, expected) => {
     expect(liveness(record, now, since)).toBe(expected);

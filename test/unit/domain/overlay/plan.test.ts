@@ -138,12 +138,12 @@ describe('owners that only the node knows', () => {
       m: [
         'O MODE=nginx:www-data:4755 SRC=/a TGT=/srv/f',
         'D MODE=root:wheel:0750 TGT=/srv/d',
-        'O MODE=2097151:0:0644 SRC=/a TGT=/srv/g',
-        'O MODE=2097152:0:0644 SRC=/a TGT=/srv/h',
+        'O MODE=262143:0:0644 SRC=/a TGT=/srv/g',
+        'O MODE=262144:0:0644 SRC=/a TGT=/srv/h',
       ].join('\n'),
     });
     expect(steps).toBe(
-      'chown\troot\twheel\t0750\t/srv/d\nchown\tnginx\twww-data\t4755\t/srv/f\nchown\t2097152\t0\t0644\t/srv/h\n',
+      'chown\troot\twheel\t0750\t/srv/d\nchown\tnginx\twww-data\t4755\t/srv/f\nchown\t262144\t0\t0644\t/srv/h\n',
     );
   });
 });

@@ -2,6 +2,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import type { Log } from '../../../../src/base/ports.ts';
 import type { DhcpPolicy } from '../../../../src/domain/boot/policy.ts';
 import type { Lease } from '../../../../src/domain/lease/lease.ts';
+import { uuidToOption97 } from '../../../../src/domain/machine/uuid.ts';
 import type { BootEvent } from '../../../../src/domain/node/timeline.ts';
 import { DhcpService } from '../../../../src/service/dhcp/dhcp.ts';
 import { decode, encode, type Packet } from '../../../../src/wire/dhcp4/packet.ts';
@@ -21,6 +22,7 @@ import { FakeNetwork } from '../../../fakes/udp.ts';
 
 const SERVER = address('10.77.0.1');
 const A = '10.77.0.100';
+const UUID = '11223344-5566-7788-99aa-bbccddeeff00';
 
 interface Room {
   readonly service: DhcpService;
@@ -92,7 +94,7 @@ const short = (replies: string[]) => replies.map(line => line.split(' ').slice(0
 describe('a machine that boots', () => {
   test('gets an offer and an acknowledgement, and every step stands on the timeline', async () => {
     const { ask, replies, events, lines, clock, service } = await room();
-    const options = [...bootOptions(7), [97, Uint8Array.from([0, ...Array(16).fill(0x11)])] as const];
+    const options = [...bootOptions(7), [97, uuidToOption97(UUID) ?? new Uint8Array()] as const];
     await ask(dhcpPacket('DISCOVER', { options }));
     clock.advance(3800);
     await ask(request({ options }));
@@ -103,8 +105,8 @@ describe('a machine that boots', () => {
     const began = clock.now() - 3800;
     const machine = {
       mac: '52:54:00:00:00:01',
-      machineId: 'e96c1c6e',
-      uuid: '11111111-1111-1111-1111-111111111111',
+      machineId: '91d5815f',
+      uuid: UUID,
       client: 'firmware',
       idFrom: 'dhcp',
     };

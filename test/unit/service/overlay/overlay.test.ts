@@ -306,7 +306,7 @@ describe('show', () => {
         mode: '0600',
         user: 'root',
         group: 'root',
-        size: 92,
+        size: 91,
         origin: 'built-in',
       },
       {

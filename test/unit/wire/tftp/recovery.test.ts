@@ -75,7 +75,7 @@ function download(windowsize: number, complains: Client['complains'], link: Link
   const plan = { size: (BLOCKS - 1) * 512, blksize: 512, windowsize, timeoutMs: undefined, oack: true };
   let step = beginTransfer(plan, 0);
   step.actions.forEach(act);
-  while (complete === undefined) {
+  while (complete === undefined && dataSent < 30 * BLOCKS) {
     wire.sort((a, b) => a.at - b.at || a.order - b.order);
     const clientTimer = client.expected > BLOCKS ? Infinity : heardAt + 1000;
     now = Math.min(wire[0]?.at ?? Infinity, step.state.deadline, clientTimer);

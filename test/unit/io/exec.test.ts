@@ -1,0 +1,52 @@
+import { describe, expect, test } from 'vitest';
+import { commandLine, exec, executionError, failureOf } from '../../../src/io/exec.ts';
+
+const sh = (script: string, timeout = 5000, signal?: AbortSignal) =>
+  exec('/bin/sh', ['-c', script], { timeout, maxOutput: 10, ...(signal ? { signal } : {}) });
+
+describe('a program', () => {
+  test('that ends well tells its output, cut at the limit', async () => {
+    const run = await sh('echo out; echo 0123456789abcdef >&2');
+    expect(run).toMatchObject({ exitCode: 0, stdout: 'out\n', stderr: '0123456789', timedOut: false });
+    expect(failureOf(run)).toBeUndefined();
+  });
+
+  test.each([
+    ['ends with a status', 'echo oh no >&2; exit 3', 'ended with status 3: oh no'],
+    ['dies of a signal', 'kill -SEGV $$', 'was ended by SIGSEGV'],
+  ])('that %s', async (_, script, sentence) => {
+    expect(failureOf(await sh(script))).toBe(sentence);
+  });
+
+  test('that takes too long is killed, even when its children hold on to its output', async () => {
+    const started = performance.now();
+    expect(failureOf(await sh('sleep 4 & sleep 4', 100))).toBe('took too long and was ended');
+    expect(performance.now() - started).toBeLessThan(2000);
+  });
+
+  test('is killed when the caller aborts', async () => {
+    const controller = new AbortController();
+    setTimeout(() => controller.abort(), 50);
+    expect((await sh('sleep 4', 5000, controller.signal)).signal).toBe('SIGKILL');
+  });
+
+  test('that is not there says so', async () => {
+    const run = await exec('/no/such/program', ['-x'], { timeout: 1000 });
+    expect(failureOf(run)).toBe('cannot be started: spawn /no/such/program ENOENT');
+  });
+
+  test('as an error has its command line and everything it said', async () => {
+    const error = executionError(await sh('echo a >&2; echo b >&2; exit 1'));
+    expect([error.code, error.message, ...error.details]).toEqual([
+      'COMMAND_FAILED',
+      '/bin/sh ended with status 1: b',
+      "command: /bin/sh -c 'echo a >&2; echo b >&2; exit 1'",
+      'a',
+      'b',
+    ]);
+  });
+});
+
+test('a command line can be pasted into a shell', () => {
+  expect(commandLine('a', ['b c', "it's", '--x=1,2'])).toBe(`a 'b c' 'it'\\''s' --x=1,2`);
+});

@@ -1,0 +1,157 @@
+import { execFile } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { OverlayOwner } from '../../../../src/domain/manifest/lists.ts';
+import { OverlayFolder } from '../../../../src/io/files/overlays.ts';
+
+const name = (digit: string, suffix = 'gz') => `${digit.repeat(64)}.${suffix}`;
+const bytes = (text: string) => new TextEncoder().encode(text);
+const record = (folder: string, member: string, listing: string) => ({
+  folder,
+  owner: '11111111' as OverlayOwner,
+  planHash: 'f'.repeat(64),
+  members: [member],
+  listing,
+  size: 1,
+});
+
+let scratch = '';
+let folder = '';
+beforeEach(() => {
+  scratch = mkdtempSync(join(tmpdir(), 'pxen-overlays-'));
+  folder = join(scratch, 'state/overlays');
+});
+afterEach(() => rmSync(scratch, { recursive: true, force: true }));
+
+/** One build that keeps a member and a listing. */
+async function build(store: OverlayFolder, member: string, listing: string, text = 'member'): Promise<void> {
+  await store.exclusive(async writer => {
+    await writer.keep(member, async () => bytes(text));
+    await writer.keep(listing, async () => bytes('[]'));
+    await writer.commit([record('n1', member, listing)]);
+  });
+}
+
+describe('a folder of built overlays', () => {
+  test('has no records before the first build, and does not exist then', async () => {
+    expect(await new OverlayFolder(folder).records()).toEqual([]);
+    expect(existsSync(folder)).toBe(false);
+  });
+
+  test('another process sees a build at once', async () => {
+    const [reader, writer] = [new OverlayFolder(folder), new OverlayFolder(folder)];
+    expect(await reader.records()).toEqual([]);
+    await build(writer, name('a'), name('b', 'json'));
+    expect(await reader.records()).toEqual([record('n1', name('a'), name('b', 'json'))]);
+    expect(await reader.read(name('a'))).toEqual(Buffer.from('member'));
+    await build(writer, name('c'), name('b', 'json'));
+    expect(await reader.records()).toEqual([record('n1', name('c'), name('b', 'json'))]);
+  });
+
+  test('lets nobody but its owner read', async () => {
+    await build(new OverlayFolder(folder), name('a'), name('b', 'json'));
+    const modes = ['.', 'parts', 'index.json', `parts/${name('a')}`].map(
+      path => statSync(join(folder, path)).mode & 0o777,
+    );
+    expect(modes).toEqual([0o700, 0o700, 0o600, 0o600]);
+  });
+
+  test('sweeps away what no record names, drafts of a build that was killed included', async () => {
+    const store = new OverlayFolder(folder);
+    await build(store, name('a'), name('b', 'json'));
+    writeFileSync(join(folder, `parts/${name('d')}.tmp`), 'half');
+    await build(store, name('c'), name('b', 'json'));
+    expect(readdirSync(join(folder, 'parts')).sort()).toEqual([name('b', 'json'), name('c')]);
+    await expect(store.read(name('a'))).rejects.toMatchObject({ code: 'FILE_MISSING' });
+  });
+
+  test('makes a part again when no index vouches for it: it may be the torn one of a power cut', async () => {
+    const store = new OverlayFolder(folder);
+    await build(store, name('a'), name('b', 'json'));
+    writeFileSync(join(folder, 'parts', name('c')), '');
+    const made: string[] = [];
+    await store.exclusive(async writer => {
+      for (const part of [name('a'), name('c'), name('c')]) {
+        await writer.keep(part, async () => {
+          made.push(part);
+          return bytes('whole');
+        });
+      }
+      await writer.commit([record('n1', name('c'), name('b', 'json'))]);
+    });
+    expect(made).toEqual([name('c')]);
+    expect(await store.read(name('c'))).toEqual(Buffer.from('whole'));
+  });
+
+  test('many readers of a part share one copy', async () => {
+    const store = new OverlayFolder(folder);
+    await build(store, name('a'), name('b', 'json'));
+    const parts = await Promise.all([store.read(name('a')), store.read(name('a'))]);
+    expect(parts[0]).toBe(parts[1]);
+    expect(await store.read(name('a'))).toBe(parts[0]);
+  });
+
+  test('a build that fails leaves the old records and frees the lock', async () => {
+    const store = new OverlayFolder(folder);
+    await build(store, name('a'), name('b', 'json'));
+    await expect(
+      store.exclusive(async writer => {
+        await writer.keep(name('c'), async () => bytes('new'));
+        throw new Error('disk full');
+      }),
+    ).rejects.toThrow('disk full');
+    expect(await store.records()).toEqual([record('n1', name('a'), name('b', 'json'))]);
+    await build(store, name('d'), name('b', 'json'));
+  });
+
+  test('an index that cannot be read is a clear error', async () => {
+    const store = new OverlayFolder(folder);
+    await build(store, name('a'), name('b', 'json'));
+    writeFileSync(join(folder, 'index.json'), '{');
+    await expect(store.records()).rejects.toMatchObject({
+      code: 'STATE_UNUSABLE',
+      message: `${folder}/index.json: cannot be read; delete it and run: mesh system configure`,
+    });
+  });
+
+  test('a name that is no hash never becomes a path', async () => {
+    await expect(new OverlayFolder(folder).read('../index.json')).rejects.toMatchObject({ code: 'INTERNAL' });
+  });
+
+  test('builds of one process wait for each other', async () => {
+    const store = new OverlayFolder(folder);
+    const order: string[] = [];
+    const turn = (who: string) =>
+      store.exclusive(async () => {
+        order.push(`${who} begins`);
+        await sleep(20);
+        order.push(`${who} ends`);
+      });
+    await Promise.all([turn('first'), turn('second')]);
+    expect(order).toEqual(['first begins', 'first ends', 'second begins', 'second ends']);
+  });
+
+  test('a state folder that cannot be made is a clear error', async () => {
+    writeFileSync(join(scratch, 'state'), 'a file');
+    await expect(build(new OverlayFolder(folder), name('a'), name('b', 'json'))).rejects.toMatchObject({
+      code: 'STATE_UNUSABLE',
+      message: `${folder}: cannot be written`,
+    });
+  });
+
+  test('builds of several processes wait for each other', async () => {
+    const counter = join(scratch, 'counter');
+    writeFileSync(counter, '0');
+    const program = join(import.meta.dirname, '../../../fixtures/overlay-build.ts');
+    const runs = [1, 2, 3].map(() => promisify(execFile)(process.execPath, [program, folder, counter, '5']));
+    const results = await Promise.all(runs);
+    expect(results.map(({ stderr }) => stderr)).toEqual(['', '', '']);
+    expect(results.map(({ stdout }) => stdout.trim())).toEqual(['5 builds', '5 builds', '5 builds']);
+    const [last] = await new OverlayFolder(folder).records();
+    expect(last?.folder).toBe('build-15');
+  });
+});
