@@ -135,7 +135,7 @@ export async function openAppliance(parts: ApplianceParts): Promise<Appliance> {
       });
     },
     async overlay(id, which) {
-      const { members, planHash, folder } = await overlays.find(which === 'own' ? id : 'default');
+      const { members, planHash, folder } = await (which === 'own' ? overlays.own(id) : overlays.everybodys());
       return { members, hash: planHash, folder: folder ?? 'default' };
     },
     back: backstage({ registry, remote, names, health: () => services }),

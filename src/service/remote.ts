@@ -3,7 +3,6 @@ import { errorBody } from '../api/error.ts';
 import { asPxenError, PxenError } from '../base/error.ts';
 import type { Ipv4 } from '../base/ipv4.ts';
 import type { Log } from '../base/ports.ts';
-import type { MachineId } from '../domain/machine/genid.ts';
 import type { CtlTarget, RunRemote } from '../domain/node/remote.ts';
 
 export interface CtlOptions {

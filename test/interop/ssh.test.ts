@@ -1,4 +1,4 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, type SpawnOptions, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
@@ -55,7 +55,7 @@ afterAll(async () => {
 
 /** As root sshd insists on /run/sshd: it gets one in a mount namespace of its own, so that the system's /run stays as it is. */
 function startPrivately(command: string[]): ChildProcess {
-  const options = { stdio: ['ignore', 'ignore', 'pipe'] } as const;
+  const options: SpawnOptions = { stdio: ['ignore', 'ignore', 'pipe'] };
   if (userInfo().uid !== 0) return spawn(command[0] ?? '', command.slice(1), options);
   const script = 'mount -t tmpfs -o mode=755 tmpfs /run && mkdir -m 755 /run/sshd && exec "$@"';
   return spawn('unshare', ['--mount', 'sh', '-ec', script, 'sh', ...command], options);

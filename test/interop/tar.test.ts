@@ -192,7 +192,7 @@ describe('an overlay of several gzip members', () => {
     expect(process.getuid?.(), 'owners can only be unpacked by root').toBe(0);
     const service = nasty();
     expect((await service.build()).problems).toEqual([]);
-    const overlay = await service.get('11111111' as MachineId);
+    const overlay = await service.own('11111111' as MachineId);
     expect(overlay.members.length, 'base, group, machine').toBe(3);
     const archive = join(scratch, 'n1.apkovl.tar.gz');
     writeFileSync(archive, Buffer.concat(overlay.members));
@@ -318,7 +318,7 @@ test('a hundred machines are built in seconds, and the event loop stays awake', 
   expect(new Set(first.folders.map(({ outcome }) => outcome))).toEqual(new Set(['built']));
   expect(new Set(second.folders.map(({ outcome }) => outcome))).toEqual(new Set(['unchanged']));
   const asked = performance.now();
-  for (let i = 0; i < 1000; i++) await service.get('10000007' as MachineId);
+  for (let i = 0; i < 1000; i++) await service.own('10000007' as MachineId);
   const answered = performance.now();
   console.log(
     `100 machines, ${agent.length} bytes of agent, 60 group files: built in ${Math.round(built - started)} ms, again unchanged in ` +

@@ -106,14 +106,14 @@ export class OverlayService {
     });
   }
 
-  /** The overlay for a machine: its own, else the default folder's, else the built-in one. */
-  get(id: MachineId): Promise<ServedOverlay> {
-    return this.#serve(records => recordOfOwner(id, records) ?? recordOfOwner('default', records));
+  /** What machines without a folder get: chosen by owner alone, since a folder of any machine may be named `default`. */
+  everybodys(): Promise<ServedOverlay> {
+    return this.#serve(records => recordOfOwner('default', records));
   }
 
-  /** Is there an overlay made for this very machine? That one holds its secrets. */
-  async has(id: MachineId): Promise<boolean> {
-    return recordOfOwner(id, await this.#records()) !== undefined;
+  /** The overlay made for this very machine. Rejects with NOT_FOUND: it never falls back to another one. */
+  own(id: MachineId): Promise<ServedOverlay> {
+    return this.#serve(records => recordOfOwner(id, records) ?? unknownOverlay(id, records));
   }
 
   /** The overlay of a folder or a machine id; `default` is what machines without a folder get. */

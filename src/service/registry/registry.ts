@@ -289,7 +289,10 @@ export class Registry implements Service, Timeline {
       (mac && this.#byMac.get(mac)) ??
       lease?.machineId ??
       (event.address && this.#byAddress.get(event.address));
-    if (id === undefined) return this.#unclaimed.add(mac, event);
+    if (id === undefined) {
+      this.#unclaimed.add(mac, event);
+      return;
+    }
     const earlier = this.#unclaimed.take(mac);
     for (const each of [...earlier, event]) this.#apply(id, { ...each, machineId: id, mac });
   }

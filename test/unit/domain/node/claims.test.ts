@@ -3,7 +3,7 @@ import type { Mac } from '../../../../src/base/mac.ts';
 import { addSighting, CLAIM_LIFETIME, type Claim, conflictOf } from '../../../../src/domain/node/claims.ts';
 
 /** `A1` first sign of a boot from card A with UUID 1, `a1` a later step; `ab1` a report that lists both cards; `a-` no UUID of use. */
-function after(sightings: string, step = 1000): Claim[] {
+function seen(sightings: string, step = 1000): Claim[] {
   return sightings.split(' ').reduce<Claim[]>((claims, text, i) => {
     const letters = text.slice(0, -1);
     return addSighting(claims, {
@@ -28,12 +28,12 @@ describe('two machines under one id', () => {
     ['three machines are named all three', 'a1 b1 c1 a1 b1 c1', 3],
   ];
   test.each(cases)('%s', (_, sightings, machines) => {
-    const claims = after(sightings);
+    const claims = seen(sightings);
     expect(conflictOf(claims, 20_000)?.length).toBe(machines);
   });
 
   test('the conflict is over when one of them has been quiet for ten minutes', () => {
-    const claims = addSighting(after('a1 b1 a1'), {
+    const claims = addSighting(seen('a1 b1 a1'), {
       at: CLAIM_LIFETIME + 2500,
       uuid: 'uuid-1',
       macs: ['52:54:00:00:00:0a' as Mac],

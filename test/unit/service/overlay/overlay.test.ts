@@ -50,6 +50,9 @@ function appliance(files: Record<string, string> = MACHINES) {
   return { service, host0, base, store, packer, asked };
 }
 
+/** Whichever a machine gets: its own, else everybody's. */
+const overlayFor = (service: OverlayService, id: MachineId) => service.own(id).catch(() => service.everybodys());
+
 const textOf = (overlay: { members: readonly Uint8Array[] }) =>
   overlay.members.map(member => new TextDecoder().decode(member)).join('---\n');
 
@@ -62,7 +65,7 @@ describe('build', () => {
     const report = await service.build();
     expect(outcomes(report)).toEqual(['n1: built', 'n2: built']);
     expect(report.problems).toEqual([]);
-    const overlay = await service.get(N1);
+    const overlay = await overlayFor(service, N1);
     expect(overlay).toMatchObject({ folder: 'n1', owner: N1 });
     expect(overlay.size).toBe(overlay.members.reduce((sum, member) => sum + member.length, 0));
     expect(textOf(overlay)).toBe(
@@ -96,19 +99,19 @@ describe('build', () => {
     const { service, packer, host0, store } = appliance();
     await service.build();
     expect(packer.packed, 'base, web, and one part each for n1, n2 and the built-in overlay').toBe(5);
-    const hash = (await service.get(N1)).planHash;
+    const hash = (await overlayFor(service, N1)).planHash;
     expect(outcomes(await service.build())).toEqual(['n1: unchanged', 'n2: unchanged']);
     expect(packer.packed).toBe(5);
     host0.files['/host0/files/motd'] = 'changed\n';
     expect(outcomes(await service.build())).toEqual(['n1: built', 'n2: unchanged']);
-    expect((await service.get(N1)).planHash).not.toBe(hash);
+    expect((await overlayFor(service, N1)).planHash).not.toBe(hash);
     expect(store.index.map(({ folder }) => folder)).toEqual([undefined, 'n1', 'n2']);
   });
 
   test('refuses a folder with every problem and goes on serving its last good overlay', async () => {
     const { service, host0 } = appliance();
     await service.build();
-    const good = textOf(await service.get(N1));
+    const good = textOf(await overlayFor(service, N1));
     host0.files['/host0/machines/n1/manifest'] =
       'Q\nO MODE=root:root:0644 SRC=/host0/nothing TGT=/etc/motd\nR TGT=etc\n';
     host0.files['/host0/groups/web/manifest'] = 'D MODE=0755 TGT=/srv';
@@ -132,13 +135,13 @@ describe('build', () => {
       '/host0/machines/n3/manifest: manifest: is missing, expected a file named manifest in this folder',
     ]);
     expect(report.folders[0]?.problems.map(problem => problem.file)).toContain('/host0/groups/web/manifest');
-    expect(textOf(await service.get(N1))).toBe(good);
+    expect(textOf(await overlayFor(service, N1))).toBe(good);
   });
 
   test('leaves a folder with SKIP alone and keeps what it had', async () => {
     const { service, host0 } = appliance();
     await service.build();
-    const before = textOf(await service.get(N1));
+    const before = textOf(await overlayFor(service, N1));
     host0.files['/host0/machines/n1/SKIP'] = '';
     host0.files['/host0/machines/n1/manifest'] = 'rubbish';
     host0.files['/host0/machines/new/SKIP'] = '';
@@ -147,7 +150,7 @@ describe('build', () => {
       { folder: 'n2', outcome: 'unchanged' },
       { folder: 'new', outcome: 'skipped', served: false, size: 0 },
     ]);
-    expect(textOf(await service.get(N1))).toBe(before);
+    expect(textOf(await overlayFor(service, N1))).toBe(before);
   });
 
   test('drops the overlay of a folder that is gone; a renamed folder keeps the last good one', async () => {
@@ -158,8 +161,8 @@ describe('build', () => {
     const report = await service.build();
     expect(report.removed).toEqual(['n1', 'n2']);
     expect(report.folders).toMatchObject([{ folder: 'renamed', outcome: 'refused', served: true }]);
-    expect((await service.get(N1)).folder).toBe('renamed');
-    expect((await service.get(N2)).folder).toBeUndefined();
+    expect((await overlayFor(service, N1)).folder).toBe('renamed');
+    expect((await overlayFor(service, N2)).folder).toBeUndefined();
   });
 
   test('refuses both of two folders with one UUID, naming both', async () => {
@@ -173,7 +176,7 @@ describe('build', () => {
       '/host0/machines/n1/UUID: UUID: got "11111111", expected an id of its own; /host0/machines/twin/UUID has the same',
       '/host0/machines/twin/UUID: UUID: got "11111111", expected an id of its own; /host0/machines/n1/UUID has the same',
     ]);
-    expect((await service.get(N1)).folder).toBe('n1');
+    expect((await overlayFor(service, N1)).folder).toBe('n1');
   });
 
   test('a folder that takes over the id of a broken one wins', async () => {
@@ -184,7 +187,7 @@ describe('build', () => {
     host0.files['/host0/machines/a/UUID'] = '11111111';
     host0.files['/host0/machines/a/manifest'] = '';
     await service.build();
-    expect((await service.get(N1)).folder).toBe('a');
+    expect((await overlayFor(service, N1)).folder).toBe('a');
   });
 
   test('a broken base refuses everything in one error', async () => {
@@ -204,7 +207,7 @@ describe('build', () => {
         'A MODE=root:root:0644 SRC=/host0/files/conf TGT=/etc/hosts\nA MODE=root:root:0644 SRC=/host0/files/motd TGT=/etc/hostname\nR TGT=/etc/ssh/ssh_host_ed25519_key.pub\n',
     });
     await service.build();
-    const text = textOf(await service.get(N1));
+    const text = textOf(await overlayFor(service, N1));
     expect(text).toContain('10.0.0.1\\thost0\\nconf\\n"');
     expect(text).toContain('/etc/hostname "hello\\n"');
     expect(text).not.toContain('/etc/ssh/ssh_host_ed25519_key.pub "');
@@ -239,21 +242,28 @@ describe('check', () => {
   });
 });
 
-describe('get', () => {
+describe('own and everybodys', () => {
   test('a machine without a folder gets the default folder, or the built-in overlay, and no secret with it', async () => {
     const { service, host0, asked } = appliance({});
-    const builtIn = await service.get(STRANGER);
+    const builtIn = await overlayFor(service, STRANGER);
     expect(builtIn).toMatchObject({ folder: undefined, owner: 'default' });
     expect(textOf(builtIn)).toContain(
       '/etc/pxen/agent.json "{\\"host0\\":\\"http://10.0.0.1:8080\\",\\"interval\\":10}\\n"',
     );
     host0.files = { '/host0/machines/others/UUID': 'default', '/host0/machines/others/manifest': '' };
     await service.build();
-    const own = await service.get(STRANGER);
+    const own = await overlayFor(service, STRANGER);
     expect(own).toMatchObject({ folder: 'others', owner: 'default' });
     expect(textOf(own) + textOf(builtIn)).not.toMatch(/token|private key/);
     expect(asked).toEqual([]);
-    expect(await service.has(STRANGER)).toBe(false);
+    await expect(service.own(STRANGER)).rejects.toMatchObject({ code: 'NOT_FOUND' });
+  });
+
+  test('what is for everybody is never the overlay of a machine whose folder is called default', async () => {
+    const { service } = appliance({ '/host0/machines/default/UUID': '11111111', '/host0/machines/default/manifest': '' });
+    await service.build();
+    expect(await service.everybodys()).toMatchObject({ folder: undefined, owner: 'default' });
+    expect((await service.own(N1)).folder).toBe('default');
   });
 
   test('goes by the id alone: a folder may be called like the id of another machine', async () => {
@@ -262,21 +272,20 @@ describe('get', () => {
       '/host0/machines/99999999/manifest': '',
     });
     await service.build();
-    expect((await service.get(STRANGER)).folder).toBeUndefined();
-    expect((await service.get(N1)).folder).toBe('99999999');
-    expect([await service.has(N1), await service.has(STRANGER)]).toEqual([true, false]);
+    expect((await overlayFor(service, STRANGER)).folder).toBeUndefined();
+    expect((await overlayFor(service, N1)).folder).toBe('99999999');
   });
 
   test('reads the index again when a build of another process swept its parts away', async () => {
     const { service, store } = appliance();
     await service.build();
     store.lost = true;
-    expect((await service.get(N1)).folder).toBe('n1');
+    expect((await overlayFor(service, N1)).folder).toBe('n1');
   });
 
   test('many first requests at once build the built-in overlay once', async () => {
     const { service, store } = appliance({});
-    const overlays = await Promise.all([N1, N2, STRANGER].map(id => service.get(id)));
+    const overlays = await Promise.all([N1, N2, STRANGER].map(id => overlayFor(service, id)));
     expect(new Set(overlays.map(({ planHash }) => planHash)).size).toBe(1);
     expect(store.commits).toBe(1);
   });
