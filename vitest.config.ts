@@ -3,8 +3,15 @@ import { defineConfig } from 'vitest/config';
 /** Boot and interop tests start real machines and daemons: they run one file after the other, on two cores. */
 export default defineConfig({
   test: {
+    reporters: ['default', './test/totals.ts'],
     projects: [
-      { test: { name: 'fast', include: ['test/architecture.test.ts', 'test/{unit,golden,fuzz}/**/*.test.ts'], testTimeout: 20_000 } },
+      {
+        test: {
+          name: 'fast',
+          include: ['test/architecture.test.ts', 'test/{unit,golden,fuzz}/**/*.test.ts'],
+          testTimeout: 20_000,
+        },
+      },
       {
         test: {
           name: 'machines',

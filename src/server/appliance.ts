@@ -66,8 +66,9 @@ export async function openAppliance(parts: ApplianceParts): Promise<Appliance> {
     clock,
     log,
     sha256,
-    leaseOf: address => dhcp.leaseAt(address),
-    hostKeyOf: async id => (await keys.find(id))?.hostKeyPublic,
+    leaseOf: config['dhcp.mode'] === 'server' ? address => dhcp.leaseAt(address) : undefined,
+    // Keys outlive a folder that was removed; a machine without a folder is on the default overlay and has none.
+    hostKeyOf: async id => (names.of(id) === undefined ? undefined : (await keys.find(id))?.hostKeyPublic),
     tokenMatches: (id, token) => keys.tokenMatches(id, token),
     interval: config['agent.interval'],
   });
@@ -135,7 +136,9 @@ export async function openAppliance(parts: ApplianceParts): Promise<Appliance> {
       });
     },
     async overlay(id, which) {
-      const { members, planHash, folder } = await (which === 'own' ? overlays.own(id) : overlays.everybodys());
+      const { members, planHash, folder } = await (which === 'own'
+        ? overlays.own(id)
+        : overlays.everybodys());
       return { members, hash: planHash, folder: folder ?? 'default' };
     },
     back: backstage({ registry, remote, names, health: () => services }),

@@ -13,7 +13,9 @@ export class MachineNames {
   /** Reads what is served now; `mesh system configure` may have changed it behind our back. */
   async refresh(): Promise<void> {
     const records = await this.#store.records();
-    this.#names = new Map(records.flatMap(({ owner, folder }) => (folder === undefined ? [] : [[owner, folder]])));
+    this.#names = new Map(
+      records.flatMap(({ owner, folder }) => (folder === undefined ? [] : [[owner, folder]])),
+    );
   }
 
   of(id: MachineId | undefined): string | undefined {

@@ -1,15 +1,16 @@
-import { type ChildProcess, execFileSync, type SpawnOptions, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
-import { tmpdir, userInfo } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { imageFolder } from '../../scripts/room/room.ts';
 import type { RemoteCommand, RemoteEnd } from '../../src/domain/node/remote.ts';
 import { generateSshKey, type SshKeyPair } from '../../src/io/keys/openssh.ts';
 import { fingerprint } from '../../src/io/ssh/fingerprint.ts';
 import { sshRunner } from '../../src/io/ssh/run.ts';
 
-/** OpenSSH's own sshd on a loopback port, with a host key of ours and a configuration in a temporary folder. */
+/** OpenSSH's sshd on a loopback port, with a host key of ours. */
 const ADDRESS = '127.0.0.1';
 const PORT = 22_022;
 
@@ -21,9 +22,18 @@ const host0 = generateSshKey('pxen@host0');
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'pxen-sshd-'));
+  // The sshd of the node image, in its own root: exactly what nodes run, and nothing is installed on this computer.
+  execFileSync('unsquashfs', [
+    '-q',
+    '-n',
+    '-d',
+    join(folder, 'root'),
+    join(imageFolder(), 'http/boot/root.squashfs'),
+  ]);
+  mkdirSync(join(folder, 'root/etc/ssh'), { mode: 0o755 });
   const write = (name: string, text: string): string => {
-    writeFileSync(join(folder, name), text, { mode: 0o600 });
-    return join(folder, name);
+    writeFileSync(join(folder, 'root/etc/ssh', name), text, { mode: 0o600 });
+    return join('/etc/ssh', name);
   };
   const config = write(
     'sshd_config',
@@ -39,7 +49,7 @@ StrictModes no
 MaxStartups 100
 `,
   );
-  daemon = startPrivately(['/usr/sbin/sshd', '-D', '-e', '-f', config]);
+  daemon = startPrivately(join(folder, 'root'), ['/usr/sbin/sshd', '-D', '-e', '-f', config]);
   daemon.stderr?.on('data', piece => {
     daemonLog += piece;
   });
@@ -53,12 +63,18 @@ afterAll(async () => {
   rmSync(folder, { recursive: true });
 });
 
-/** As root sshd insists on /run/sshd: it gets one in a mount namespace of its own, so that the system's /run stays as it is. */
-function startPrivately(command: string[]): ChildProcess {
-  const options: SpawnOptions = { stdio: ['ignore', 'ignore', 'pipe'] };
-  if (userInfo().uid !== 0) return spawn(command[0] ?? '', command.slice(1), options);
-  const script = 'mount -t tmpfs -o mode=755 tmpfs /run && mkdir -m 755 /run/sshd && exec "$@"';
-  return spawn('unshare', ['--mount', 'sh', '-ec', script, 'sh', ...command], options);
+/** In a mount namespace of its own: what is mounted there goes away with the daemon. */
+function startPrivately(root: string, command: string[]): ChildProcess {
+  const script = [
+    'mount --rbind /dev "$0/dev"',
+    'mount -t proc proc "$0/proc"',
+    'mount -t tmpfs -o mode=755 tmpfs "$0/run"',
+    'mkdir -m 755 "$0/run/sshd"',
+    'exec chroot "$0" "$@"',
+  ].join(' && ');
+  return spawn('unshare', ['--mount', 'sh', '-ec', script, root, ...command], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
 }
 
 async function until(condition: () => boolean): Promise<void> {
@@ -78,7 +94,7 @@ async function run(
   port = PORT,
 ): Promise<Outcome> {
   const output = { stdout: '', stderr: '' };
-  const runner = sshRunner({ privateKey: async () => key.privateKey, user: userInfo().username, port });
+  const runner = sshRunner({ privateKey: async () => key.privateKey, user: 'root', port });
   const end = await runner({
     address: ADDRESS,
     hostKey: hostKey.publicKey,

@@ -20,8 +20,7 @@ export function facts(pairs: readonly (readonly [string, string])[]): string {
 
 /** Machines tell their names and models themselves: nothing in them may steer the terminal of an admin. */
 export function printable(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.
-  return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, '?');
+  return text.replace(/\p{Cc}/gu, '?');
 }
 
 /** How long ago, in one unit: `now`, `12 s`, `5 min`, `3 h`, `2 d`. */

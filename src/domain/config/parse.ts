@@ -47,6 +47,9 @@ export function parseConfig(sources: ConfigSources): { config: Config } | { prob
   return problems.length > 0 ? { problems } : { config: config as unknown as Config };
 }
 
+/** Warnings are for us to report, not for the library to print. */
+const YAML_OPTIONS = { prettyErrors: false, logLevel: 'error' } as const;
+
 /** A YAML file on its way into settings. */
 interface FileSource {
   readonly file: string;
@@ -56,12 +59,13 @@ interface FileSource {
 
 function readFile(file: { path: string; text: string }, given: GivenSettings, problems: Diagnostic[]): void {
   const lines = new LineCounter();
-  const document = parseDocument(file.text, { lineCounter: lines, prettyErrors: false });
-  for (const error of document.errors) {
-    const line = lines.linePos(error.pos[0]).line;
-    problems.push({ file: file.path, line, key: 'YAML', got: quote(error.message), expected: 'valid YAML' });
+  const document = parseDocument(file.text, { ...YAML_OPTIONS, lineCounter: lines });
+  const faults = [...document.errors, ...document.warnings];
+  for (const fault of faults) {
+    const line = lines.linePos(fault.pos[0]).line;
+    problems.push({ file: file.path, line, key: 'YAML', got: quote(fault.message), expected: 'valid YAML' });
   }
-  if (document.errors.length > 0 || isEmpty(document.contents)) return;
+  if (faults.length > 0 || isEmpty(document.contents)) return;
   if (!isMap(document.contents)) {
     problems.push({
       file: file.path,
@@ -173,7 +177,7 @@ function readFlags(flags: ConfigSources['flags'], given: GivenSettings): void {
 /** Text from the environment or a flag: as it is, else as YAML has it: `80` is a number, `[a, b]` a list. */
 function readingsOf(text: string): Given['readings'] {
   try {
-    return [text, parse(text)];
+    return [text, parse(text, YAML_OPTIONS)];
   } catch {
     return [text];
   }
@@ -221,5 +225,6 @@ function unknownKey(
   const near = nearest(word, known);
   const expected =
     near === undefined ? 'a known key (pxend --help lists them)' : `a known key; did you mean ${near}?`;
-  return { ...place, got: 'an unknown key', expected };
+  const key = /^[\x21-\x7e]{1,80}$/.test(place.key) ? place.key : quote(place.key);
+  return { ...place, key, got: 'an unknown key', expected };
 }

@@ -29,7 +29,10 @@ export class KeyFolder {
 
   /** Made on first use. However many ask at once, also from several processes, all get the same. Rejects with STATE_UNUSABLE. */
   async credentials(id: MachineId): Promise<MachineCredentials> {
-    return (await this.find(id)) ?? (await this.#create(id, machineFiles(id)), await this.#need(id));
+    const known = await this.find(id);
+    if (known) return known;
+    await this.#create(id, machineFiles(id));
+    return this.#need(id);
   }
 
   /** Undefined when nobody has asked for this machine's credentials yet. */

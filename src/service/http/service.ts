@@ -127,7 +127,7 @@ function controlError(path: string, error: unknown): PxenError {
 
 /**
  * One connection's requests are answered one after the other. Node hands over pipelined ones at once: a single packet
- * could open a thousand files, and the answers that wait would never hear that their connection is gone.
+ * could open a thousand files, with two megabytes of buffers each.
  */
 function inTurn(listener: RequestListener): RequestListener {
   const queues = new WeakMap<Socket, { last: ServerResponse; waiting: number }>();
@@ -168,7 +168,7 @@ function listening(server: Server, listen: () => void): Promise<void> {
   });
 }
 
-/** Nobody answers only where there is no socket, or no process behind it. */
+/** EAGAIN: there is a process behind the socket, it is too busy to answer. */
 function answers(socket: string): Promise<boolean> {
   return new Promise(resolve => {
     const probe = connect(socket);
@@ -176,6 +176,6 @@ function answers(socket: string): Promise<boolean> {
       probe.destroy();
       resolve(true);
     });
-    probe.once('error', error => resolve(!['ENOENT', 'ECONNREFUSED'].includes(systemCode(error) ?? '')));
+    probe.once('error', error => resolve(systemCode(error) === 'EAGAIN'));
   });
 }

@@ -15,13 +15,19 @@ export function summaryOf(node: NodeRecord, now: number, listeningSince: number)
     firstSeenAt: node.firstSeenAt,
     lastSeenAt: node.lastSeenAt,
     reportedAt: node.report?.at,
-    stage: node.boots.at(-1)?.events.at(-1)?.stage,
+    stage: stageOf(node),
     cpus: facts?.cpu.threads,
     memoryKib: facts?.memoryKib,
     kvm: facts?.kvm.state,
     trust: node.report?.trust,
     problem: conflictSentence(node, now) ?? disagreementSentence(node),
   };
+}
+
+/** A boot that arrived stays there: a lease that is renewed later is no step back. */
+function stageOf(node: NodeRecord): NodeSummary['stage'] {
+  const events = node.boots.at(-1)?.events ?? [];
+  return events.some(event => event.stage === 'agent') ? 'agent' : events.at(-1)?.stage;
 }
 
 /** A node in full. */

@@ -2,8 +2,6 @@
 export interface Pace {
   /** Smoothed round-trip time; undefined until a flight was acknowledged that went out only once (Karn's rule). */
   readonly srtt: number | undefined;
-  /** The round trip of a flight that was sent twice, should it turn out that the first copy had arrived. */
-  readonly doubted: number | undefined;
   /** The client's `timeout` option (RFC 2349). */
   readonly asked: number | undefined;
 }
@@ -16,7 +14,7 @@ const SHORTEST = 100;
 const LONGEST = 2000;
 
 export function startPace(asked: number | undefined): Pace {
-  return { srtt: undefined, doubted: undefined, asked };
+  return { srtt: undefined, asked };
 }
 
 /**
@@ -31,15 +29,8 @@ export function timeoutOf(pace: Pace, timeouts: number): number {
   return Math.min(wait, pace.asked ?? wait);
 }
 
-/** RFC 6298 smoothing with weight 1/8, safe against a clock that was set meanwhile. Without a sample only the doubt is dropped. */
-export function withSample(pace: Pace, sample: number | undefined): Pace {
-  if (sample === undefined) return pace.doubted === undefined ? pace : { ...pace, doubted: undefined };
+/** RFC 6298 smoothing with weight 1/8, safe against a clock that was set meanwhile. */
+export function withSample(pace: Pace, sample: number): Pace {
   const measured = Math.min(Math.max(sample, 0), LONGEST);
-  const srtt = pace.srtt === undefined ? measured : pace.srtt + (measured - pace.srtt) / 8;
-  return { ...pace, srtt, doubted: undefined };
-}
-
-/** Which copy was acknowledged is unknown; a second acknowledgement would tell that the first had been slow, not lost. */
-export function withDoubt(pace: Pace, sample: number): Pace {
-  return { ...pace, doubted: sample };
+  return { ...pace, srtt: pace.srtt === undefined ? measured : pace.srtt + (measured - pace.srtt) / 8 };
 }

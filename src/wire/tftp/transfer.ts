@@ -6,7 +6,7 @@
  * 16 bits on the wire begin again at 0 after 65,535.
  */
 import { quote } from '../../base/diagnostic.ts';
-import { type Pace, startPace, timeoutOf, withDoubt, withSample } from './pace.ts';
+import { type Pace, startPace, timeoutOf, withSample } from './pace.ts';
 import { ERROR } from './packet.ts';
 
 export interface TransferPlan {
@@ -58,12 +58,14 @@ export interface TransferState {
   readonly copies: number;
   /** Duplicate acknowledgements still to be expected from packets that are already on their way. */
   readonly echoes: number;
+  /** How often acknowledgements may still make the server send blocks again; whole windows earn it. */
+  readonly recoveries: number;
   /** When the flight was sent first, and when progress was made last. Milliseconds. */
   readonly sentAt: number;
   readonly pace: Pace;
   /** When to send the flight again; Infinity once the transfer is over. */
   readonly deadline: number;
-  /** Timeouts since the last progress. */
+  /** Timeouts since the path was measured last. */
   readonly timeouts: number;
   /** The client has answered, so its address is no forgery. */
   readonly heard: boolean;
@@ -78,6 +80,16 @@ export interface TransferStep {
 
 /** An address that never answered gets this many packets at most: a forged request must not flood a victim. */
 const UNHEARD_ATTEMPTS = 5;
+/**
+ * A network that doubles packets brings acknowledgements that look like losses. One recovery for each whole window, and
+ * this many in a row, keep the traffic below twice the file; beyond that the timer recovers.
+ */
+const RECOVERIES = 3;
+/**
+ * The back-off outlives the progress that follows it, or a path that became slow would get every window twice and never
+ * be measured again (Karn). Two doublings suffice for the queues of a boot storm; more would only slow a lossy link.
+ */
+const KEPT_TIMEOUTS = 2;
 /** A client without progress for so long is gone, milliseconds. */
 const PATIENCE = 30_000;
 
@@ -88,9 +100,10 @@ export function beginTransfer(plan: TransferPlan, at: number): TransferStep {
     lastBlock: Math.floor(plan.size / plan.blksize) + 1,
     acked: plan.oack ? -1 : 0,
     sent: plan.oack ? 0 : 1,
-    repeatedTo: 0,
+    repeatedTo: -1,
     copies: 1,
     echoes: 0,
+    recoveries: RECOVERIES,
     sentAt: at,
     pace: startPace(plan.timeoutMs),
     deadline: 0,
@@ -128,19 +141,22 @@ function onAck(state: TransferState, number: number, at: number): TransferStep {
 /** The client has everything up to `block`: the next window begins behind it (RFC 7440 section 4). */
 function onProgress(state: TransferState, block: number, at: number): TransferStep {
   if (block === state.lastBlock) return end({ ...state, acked: block, heard: true }, { kind: 'complete' });
+  const whole = block === state.sent;
+  const sample = sampleOf(state, block, at);
   // No gap after all: what was sent again is answered by the client, which has it already, and the rest is on its way.
-  const slides = block === state.repeatedTo && block < state.sent;
+  const slides = !whole && (block === state.repeatedTo || state.recoveries === 0);
   const first = slides ? state.sent + 1 : block + 1;
   const next: TransferState = {
     ...state,
     acked: block,
     sent: Math.min(block + state.plan.windowsize, state.lastBlock),
-    repeatedTo: slides ? 0 : state.sent,
+    repeatedTo: state.sent,
     copies: 1,
     echoes: slides ? block - state.acked - 1 : echoesAfter(state, block),
+    recoveries: slides ? state.recoveries : Math.min(RECOVERIES, state.recoveries + (whole ? 1 : -1)),
     sentAt: at,
-    pace: paceAfter(state, block, at),
-    timeouts: 0,
+    pace: sample === undefined ? state.pace : withSample(state.pace, sample),
+    timeouts: sample === undefined ? Math.min(state.timeouts, KEPT_TIMEOUTS) : 0,
     heard: true,
     retransmitted: state.retransmitted + Math.max(0, state.sent - first + 1),
   };
@@ -157,16 +173,19 @@ function onProgress(state: TransferState, block: number, at: number): TransferSt
  */
 function onDuplicateAck(state: TransferState, at: number): TransferStep {
   const flight = state.sent - state.acked;
-  const heard = { ...state, heard: true, pace: withSample(state.pace, state.pace.doubted) };
+  const heard = { ...state, heard: true };
   if (state.echoes > 0) return { state: { ...heard, echoes: state.echoes - 1 }, actions: [] };
-  if (flight === 1) return { state: heard, actions: [] };
-  return sendAgain({ ...heard, echoes: flight - 2 }, at);
+  if (flight === 1 || state.recoveries === 0) return { state: heard, actions: [] };
+  return sendAgain({ ...heard, echoes: flight - 2, recoveries: state.recoveries - 1 }, at);
 }
 
 function onTimeout(state: TransferState, at: number): TransferStep {
   const silent = !state.heard && state.timeouts + 1 >= UNHEARD_ATTEMPTS;
   if (silent) return end(state, { kind: 'failed', reason: 'the client never answered' });
-  return sendAgain({ ...state, timeouts: state.timeouts + 1, echoes: 0 }, at);
+  return sendAgain(
+    { ...state, timeouts: state.timeouts + 1, echoes: 0, recoveries: Math.max(1, state.recoveries) },
+    at,
+  );
 }
 
 function sendAgain(state: TransferState, at: number): TransferStep {
@@ -223,9 +242,7 @@ function echoesAfter(state: TransferState, block: number): number {
   return copies + Math.max(0, state.sent - block - 2);
 }
 
-function paceAfter(state: TransferState, block: number, at: number): Pace {
-  if (block < state.sent) return withSample(state.pace, undefined);
-  const roundTrip = at - state.sentAt;
-  if (state.copies === 1) return withSample(state.pace, roundTrip);
-  return state.timeouts > 0 ? withDoubt(state.pace, roundTrip) : withSample(state.pace, undefined);
+/** Karn's rule: the answer to what was sent more than once measures nothing. */
+function sampleOf(state: TransferState, block: number, at: number): number | undefined {
+  return state.copies === 1 && block > state.repeatedTo ? at - state.sentAt : undefined;
 }

@@ -322,6 +322,11 @@ describe('messages name the place and what to write instead', () => {
       '__proto__:\n  port: 1\n',
       ['pxen.yaml:1: __proto__: got an unknown key, expected a known key (pxend --help lists them)'],
     ],
+    [
+      '"a\\nb": 1\n',
+      ['pxen.yaml:1: "a\\nb": got an unknown key, expected a known key (pxend --help lists them)'],
+    ],
+    ['interface: !env ETH\n', ['pxen.yaml:1: YAML: got "Unresolved tag: !env", expected valid YAML']],
   ])('%j', (text, messages) => expect(parsed(text)).toEqual(messages));
 
   test.each([

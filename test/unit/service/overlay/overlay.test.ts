@@ -51,7 +51,8 @@ function appliance(files: Record<string, string> = MACHINES) {
 }
 
 /** Whichever a machine gets: its own, else everybody's. */
-const overlayFor = (service: OverlayService, id: MachineId) => service.own(id).catch(() => service.everybodys());
+const overlayFor = (service: OverlayService, id: MachineId) =>
+  service.own(id).catch(() => service.everybodys());
 
 const textOf = (overlay: { members: readonly Uint8Array[] }) =>
   overlay.members.map(member => new TextDecoder().decode(member)).join('---\n');
@@ -260,7 +261,10 @@ describe('own and everybodys', () => {
   });
 
   test('what is for everybody is never the overlay of a machine whose folder is called default', async () => {
-    const { service } = appliance({ '/host0/machines/default/UUID': '11111111', '/host0/machines/default/manifest': '' });
+    const { service } = appliance({
+      '/host0/machines/default/UUID': '11111111',
+      '/host0/machines/default/manifest': '',
+    });
     await service.build();
     expect(await service.everybodys()).toMatchObject({ folder: undefined, owner: 'default' });
     expect((await service.own(N1)).folder).toBe('default');

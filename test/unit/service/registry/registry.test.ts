@@ -261,6 +261,16 @@ describe('identity', () => {
     expect(await refusal(report(body, BETA.address))).toMatch(/^FORBIDDEN/);
   });
 
+  test("a machine with another one's overlay may show that one's token instead of a lease; what is no id is never looked up", async () => {
+    const { id, identity } = fullReport(ALPHA);
+    const body: Report = { kind: 'wrong-identity', id, identity, bootId: 'b', configured: BETA.id };
+    const elsewhere = '10.77.0.9' as Ipv4;
+    expect(await refusal(report(body, elsewhere, `token-${BETA.id}`))).toMatch(/^IDENTITY_MISMATCH/);
+    expect(await refusal(report({ ...body, configured: '../x' }, elsewhere, 'token-../x'))).toMatch(
+      /^FORBIDDEN/,
+    );
+  });
+
   test('places that compute different ids for one card are told on both nodes', () => {
     const { address, mac, uuid } = ALPHA;
     record({ stage: 'discover', mac, uuid, machineId: ALPHA.id, idFrom: 'dhcp', client: 'firmware' });
@@ -294,6 +304,13 @@ describe('identity', () => {
     clock.advance(11 * 60_000);
     expect(registry.conflict(BETA.id)).toBeUndefined();
   });
+});
+
+test('a lease renewed later is no step back from the last stage', async () => {
+  boots(ALPHA);
+  await report(fullReport(ALPHA), ALPHA.address);
+  record({ stage: 'ack', mac: ALPHA.mac, client: 'os' });
+  expect([registry.nodes()[0]?.stage, registry.nodes()[0]?.state]).toEqual(['agent', 'up']);
 });
 
 describe('heartbeats', () => {

@@ -50,7 +50,11 @@ describe('decodeTftp', () => {
 
   test.each<[string, string, TftpPacket]>([
     ['option names in any case', '\0\x01a\0OCTET\0BLKSIZE\x00512\0', request('a', { blksize: '512' })],
-    ['the first of two equal options', '\0\x01a\0octet\0tsize\x000\0TSIZE\x001\0', request('a', { tsize: '0' })],
+    [
+      'the first of two equal options',
+      '\0\x01a\0octet\0tsize\x000\0TSIZE\x001\0',
+      request('a', { tsize: '0' }),
+    ],
     ['a name without a value at the end', '\0\x01a\0octet\0tsize\x000\0pad\0', request('a', { tsize: '0' })],
     ['padding of NUL bytes', '\0\x01a\0octet\0\0\0\0', request('a', {})],
     ['a name of the object prototype', '\0\x01__proto__\0octet\0', request('__proto__', {})],
@@ -97,8 +101,17 @@ describe('encodeTftp', () => {
     const options = fc.array(fc.tuple(lower, word), { maxLength: 4 }).map(pairs => new Map(pairs));
     const number = fc.integer({ min: 0, max: 65535 });
     const packet: fc.Arbitrary<TftpPacket> = fc.oneof(
-      fc.record({ kind: fc.constantFrom('rrq' as const, 'wrq' as const), filename: word, mode: lower, options }),
-      fc.record({ kind: fc.constant('data' as const), block: number, payload: fc.uint8Array({ maxLength: 600 }) }),
+      fc.record({
+        kind: fc.constantFrom('rrq' as const, 'wrq' as const),
+        filename: word,
+        mode: lower,
+        options,
+      }),
+      fc.record({
+        kind: fc.constant('data' as const),
+        block: number,
+        payload: fc.uint8Array({ maxLength: 600 }),
+      }),
       fc.record({ kind: fc.constant('ack' as const), block: number }),
       fc.record({ kind: fc.constant('error' as const), code: number, text: word }),
       fc.record({

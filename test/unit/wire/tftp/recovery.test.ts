@@ -40,7 +40,7 @@ function receive(client: Client, block: number, windowsize: number): number | un
   if (block !== client.expected) {
     const speaks = client.complains === 'always' || (client.complains === 'once' && !client.complained);
     client.complained = true;
-    client.inWindow = 0;
+    if (speaks) client.inWindow = 0;
     return speaks ? client.expected - 1 : undefined;
   }
   client.expected++;
@@ -117,26 +117,43 @@ describe('downloads of 400 blocks always arrive, and no loss multiplies the traf
   const WINDOWS = [1, 4, 16, 64];
   const cases = WINDOWS.flatMap(windowsize => CLIENTS.map(complains => ({ windowsize, complains })));
 
-  test.each(cases)('no loss: window $windowsize, client complains $complains', ({ windowsize, complains }) => {
-    expect(worst(windowsize, complains, { loss: 0, doubling: 0 })).toMatchObject({ complete: true, cost: 1 });
-  });
+  test.each(cases)(
+    'no loss: window $windowsize, client complains $complains',
+    ({ windowsize, complains }) => {
+      expect(worst(windowsize, complains, { loss: 0, doubling: 0 })).toMatchObject({
+        complete: true,
+        cost: 1,
+      });
+    },
+  );
 
-  test.each(cases)('1 % loss: window $windowsize, client complains $complains', ({ windowsize, complains }) => {
-    const result = worst(windowsize, complains, { loss: 0.01, doubling: 0 });
-    console.log(windowsize, complains, '1%', result.cost.toFixed(2), result.milliseconds);
-    expect(result.complete).toBe(true);
-    expect(result.cost).toBeLessThan(1.1 + windowsize * 0.03);
-  });
+  test.each(cases)(
+    '1 % loss: window $windowsize, client complains $complains',
+    ({ windowsize, complains }) => {
+      const result = worst(windowsize, complains, { loss: 0.01, doubling: 0 });
+      if (process.env['SHOW']) console.log(windowsize, complains, '1%', result.cost, result.milliseconds);
+      expect(result.complete).toBe(true);
+      expect(result.cost).toBeLessThan(windowsize === 64 ? 3 : 1.7);
+    },
+  );
 
-  test.each(cases)('20 % loss: window $windowsize, client complains $complains', ({ windowsize, complains }) => {
-    const result = worst(windowsize, complains, { loss: 0.2, doubling: 0 });
-    console.log(windowsize, complains, '20%', result.cost.toFixed(2), result.milliseconds);
-    expect(result.complete).toBe(true);
-  });
+  test.each(cases)(
+    '20 % loss: window $windowsize, client complains $complains',
+    ({ windowsize, complains }) => {
+      const result = worst(windowsize, complains, { loss: 0.2, doubling: 0 });
+      if (process.env['SHOW']) console.log(windowsize, complains, '20%', result.cost, result.milliseconds);
+      expect(result.complete).toBe(true);
+    },
+  );
 
-  test.each(cases)('packets arrive twice: window $windowsize, client complains $complains', ({ windowsize, complains }) => {
-    const result = worst(windowsize, complains, { loss: 0.01, doubling: 0.5 });
-    console.log(windowsize, complains, 'dbl', result.cost.toFixed(2), result.milliseconds);
-    expect(result.complete).toBe(true);
-  });
+  // Each packet of a window may bring a false complaint; the budget of recoveries bounds what that costs.
+  test.each(cases)(
+    'half of the packets come twice: window $windowsize, client complains $complains',
+    ({ windowsize, complains }) => {
+      const result = worst(windowsize, complains, { loss: 0.01, doubling: 0.5 });
+      if (process.env['SHOW']) console.log(windowsize, complains, 'dbl', result.cost, result.milliseconds);
+      expect(result.complete).toBe(true);
+      expect(result.cost).toBeLessThan(windowsize === 64 ? 6 : 3);
+    },
+  );
 });
