@@ -1,8 +1,8 @@
 import type { Kvm } from '../domain/node/facts.ts';
 import { type Execution, failureOf } from '../io/exec.ts';
 
-/** Milliseconds; SeaBIOS reaches its first boot sector in 0.1 s, in a machine that is itself emulated in a few seconds. */
-export const PROBE_TIMEOUT = 20_000;
+/** Milliseconds; SeaBIOS reaches its first boot sector in 0.1 s, in a machine that is itself emulated and busy in some ten seconds. */
+export const PROBE_TIMEOUT = 60_000;
 /** What the guest writes to isa-debug-exit; QEMU then ends with twice that plus one. */
 const SIGN = 0x10;
 

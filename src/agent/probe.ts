@@ -1,11 +1,15 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import type { Kvm } from '../domain/node/facts.ts';
 import type { Exec } from '../io/exec.ts';
 import { judgeProbe, PROBE_TIMEOUT, parseQemuVersion, probeArguments, probeSector } from './kvm.ts';
 import type { Tree } from './tree.ts';
 
+/** Milliseconds. A node without the service that loads modules is judged after this time. */
+const MODULES_PATIENCE = 60_000;
+const MODULES_LOOK_EVERY = 500;
 const QEMU = 'qemu-system-x86_64';
 
 /** What takes too long for the first report: QEMU's version, and whether a guest really runs with KVM. */
@@ -16,12 +20,22 @@ export async function probeQemu(
 ): Promise<{ qemu: string | undefined; kvm: Kvm }> {
   const version = await exec(QEMU, ['--version'], { timeout: PROBE_TIMEOUT, signal });
   const qemu = version.exitCode === 0 ? parseQemuVersion(version.stdout) : undefined;
+  await modulesLoaded(tree, signal);
   if (!tree.exists('/dev/kvm')) {
     const reason = 'there is no /dev/kvm: no hardware virtualisation, or it is off in the firmware';
     return { qemu, kvm: { state: 'unusable', reason } };
   }
   if (qemu === undefined) return { qemu, kvm: { state: 'unusable', reason: `${QEMU} is not installed` } };
   return { qemu, kvm: await runGuest(exec, signal) };
+}
+
+/** /dev/kvm comes with a kernel module, and the modules load in the background while the agent already reports. */
+async function modulesLoaded(tree: Tree, signal: AbortSignal): Promise<void> {
+  const deadline = performance.now() + MODULES_PATIENCE;
+  while (!signal.aborted && performance.now() < deadline) {
+    if (tree.exists('/dev/kvm') || tree.exists('/run/pxen/modules-loaded')) return;
+    await setTimeout(MODULES_LOOK_EVERY, undefined, { signal }).catch(() => {});
+  }
 }
 
 async function runGuest(exec: Exec, signal: AbortSignal): Promise<Kvm> {

@@ -1,5 +1,4 @@
 import { type IncomingMessage, request } from 'node:http';
-import { createInterface } from 'node:readline';
 import { quote } from '../base/diagnostic.ts';
 import { PxenError, systemCode } from '../base/error.ts';
 
@@ -28,7 +27,7 @@ export class ControlClient {
   ): Promise<ControlAnswer | undefined> {
     const response = await this.#send('POST', path, JSON.stringify(body));
     if ((response.statusCode ?? 500) >= 300) return collected(response);
-    for await (const line of linesOf(response)) onLine(line);
+    for await (const line of linesOf(response)) onLine(parsed(line));
     return undefined;
   }
 
@@ -45,35 +44,36 @@ export class ControlClient {
   }
 }
 
-async function* linesOf(response: IncomingMessage): AsyncGenerator<unknown, void> {
-  let text = '';
+/** Ends the connection when whoever reads the lines stops early. */
+async function* linesOf(response: IncomingMessage): AsyncGenerator<string, void> {
+  response.setEncoding('utf8');
+  let rest = '';
   try {
-    for await (text of createInterface({ input: response })) yield JSON.parse(text);
-  } catch (error) {
-    throw response.complete ? notJson(text, error) : cutOff(error);
-  }
-  if (!response.complete) throw cutOff(undefined);
-}
-
-async function collected(response: IncomingMessage): Promise<ControlAnswer> {
-  const parts: Buffer[] = [];
-  try {
-    for await (const part of response) parts.push(part as Buffer);
+    for await (const text of response) {
+      const lines = (rest + text).split('\n');
+      rest = lines.pop() ?? '';
+      yield* lines;
+    }
   } catch (error) {
     throw cutOff(error);
   }
-  const text = Buffer.concat(parts).toString();
-  try {
-    return { status: response.statusCode ?? 500, body: JSON.parse(text) };
-  } catch (error) {
-    throw notJson(text, error);
-  }
+  if (rest !== '') yield rest;
 }
 
-function notJson(text: string, cause: unknown): PxenError {
-  return new PxenError('INTERNAL', `pxend answered with something that is not JSON: ${quote(text)}`, {
-    cause,
-  });
+async function collected(response: IncomingMessage): Promise<ControlAnswer> {
+  const lines: string[] = [];
+  for await (const line of linesOf(response)) lines.push(line);
+  return { status: response.statusCode ?? 500, body: parsed(lines.join('\n')) };
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new PxenError('INTERNAL', `pxend answered with something that is not JSON: ${quote(text)}`, {
+      cause,
+    });
+  }
 }
 
 function cutOff(cause: unknown): PxenError {

@@ -186,6 +186,15 @@ describe.each(['bios', 'uefi'] as const)('a machine without a disk is switched o
     );
   });
 
+  test('the agent has really run a guest with KVM, or says why it cannot', async () => {
+    const kvm = async () => (await node(KNOWN.id)).facts?.kvm;
+    await expect
+      .poll(async () => (await kvm())?.state, { timeout: 90_000, interval: 1000 })
+      .not.toBe('unknown');
+    // TCG emulates AMD SVM, so KVM works inside of the guest even where the computer has none.
+    expect(await kvm()).toEqual({ state: 'usable' });
+  });
+
   test('an agent that is killed comes back and reports', async () => {
     const before = (await node(KNOWN.id)).reportedAt ?? 0;
     const pid = await onNode(KNOWN.id, 'p=$(pidof node); kill -9 $p; echo $p');

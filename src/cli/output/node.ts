@@ -26,7 +26,7 @@ function identityOf(context: Context, node: NodeDetail): Pairs {
     ['overlay', node.trust === undefined ? '-' : node.trust === 'token' ? 'its own' : 'the default one'],
     ['ssh host key', node.hostKey === undefined ? '-' : `${node.hostKey.line} (${node.hostKey.from})`],
     ['first seen', new Date(node.firstSeenAt).toISOString()],
-    ['last seen', `${age(context.now() - node.lastSeenAt)} ago`],
+    ['last seen', ago(context.now() - node.lastSeenAt)],
   ];
 }
 
@@ -35,7 +35,15 @@ function hardwareOf(node: NodeDetail): string[] {
   if (!f) return [];
   const kvm = f.kvm.reason === undefined ? f.kvm.state : `${f.kvm.state}: ${f.kvm.reason}`;
   const pairs: Pairs = [
-    ['cpu', `${f.cpu.model}, ${f.cpu.sockets} sockets, ${f.cpu.cores} cores, ${f.cpu.threads} threads`],
+    [
+      'cpu',
+      [
+        f.cpu.model,
+        several(f.cpu.sockets, 'socket'),
+        several(f.cpu.cores, 'core'),
+        several(f.cpu.threads, 'thread'),
+      ].join(', '),
+    ],
     ['cpu flags', f.cpu.flags.join(' ') || '-'],
     [
       'memory',
@@ -59,6 +67,15 @@ function hardwareOf(node: NodeDetail): string[] {
   return [facts(pairs)];
 }
 
+function ago(milliseconds: number): string {
+  const text = age(milliseconds);
+  return text === 'now' ? text : `${text} ago`;
+}
+
+function several(count: number, thing: string): string {
+  return `${count} ${thing}${count === 1 ? '' : 's'}`;
+}
+
 function nicText(nic: NonNullable<NodeDetail['facts']>['nics'][number]): string {
   const link = nic.carrier ? (nic.speed === undefined ? 'link' : `${nic.speed} Mbit/s`) : 'no link';
   return [nic.mac, nic.driver, link, ...nic.addresses].filter(Boolean).join(', ');
@@ -72,6 +89,7 @@ function lastBootOf(node: NodeDetail): string[] {
     const size = event.bytes === undefined ? '' : ` (${formatBytes(event.bytes)})`;
     return `${seconds} s  ${event.stage.padEnd(9)}  ${printable(event.text)}${size}`;
   });
-  const left = boot.dropped > 0 ? [`          (${boot.dropped} more events in the middle were dropped)`] : [];
+  const left =
+    boot.dropped > 0 ? [`          (${several(boot.dropped, 'event')} in the middle left out)`] : [];
   return [[`last boot, ${new Date(boot.startedAt).toISOString()}`, ...lines, ...left].join('\n')];
 }

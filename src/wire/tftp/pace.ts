@@ -10,8 +10,11 @@ export interface Pace {
 const FIRST = 300;
 /** A busy client needs some time; 20 ms brought needless retransmissions (baselines A7). */
 const SHORTEST = 100;
-/** Back-off doubles up to this, unless the path itself is slower. */
-const LONGEST = 2000;
+/**
+ * Back-off doubles up to this, unless the path itself is slower. It must exceed the 5 s after which atftp repeats its
+ * acknowledgement: atftp ignores a block that comes a third time, yet each copy starts its 5 s anew.
+ */
+const LONGEST = 8000;
 
 export function startPace(asked: number | undefined): Pace {
   return { srtt: undefined, asked };

@@ -22,7 +22,7 @@ describe('the probe', () => {
     [
       'a guest that hung',
       { signal: 'SIGKILL', timedOut: true },
-      { state: 'unusable', reason: 'a guest started with KVM did not finish in 20 s' },
+      { state: 'unusable', reason: 'a guest started with KVM did not finish in 60 s' },
     ],
     [
       'a QEMU that gave up',

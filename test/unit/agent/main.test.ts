@@ -74,6 +74,8 @@ async function ended(signal?: NodeJS.Signals): Promise<[number | null, number]> 
 }
 
 test('the agent reports everything with its token, then goes on, and ends within a second', async () => {
+  mkdirSync(join(root, 'run/pxen'), { recursive: true });
+  writeFileSync(join(root, 'run/pxen/modules-loaded'), '');
   start({ host0: url, id: '6e6da274', token: 'secret' });
   await until(() => heard.length >= 3);
   expect(heard[0]).toMatchObject({

@@ -10,11 +10,14 @@ export interface Screen {
 
 export function screen(options: Partial<Context> & { colours?: boolean } = {}): Screen {
   const { colours = false, ...rest } = options;
+  const write = (stream: 'stdout' | 'stderr', text: string): void => {
+    kept[stream === 'stdout' ? 'out' : 'err'] += text;
+  };
   const terminal: Context['terminal'] = {
-    print: line => void (kept.out += `${line}\n`),
-    warn: line => void (kept.err += `${line}\n`),
-    write: (stream, text) => void (kept[stream === 'stdout' ? 'out' : 'err'] += text),
-    json: value => void (kept.out += `${JSON.stringify(value)}\n`),
+    print: line => write('stdout', `${line}\n`),
+    warn: line => write('stderr', `${line}\n`),
+    write,
+    json: value => write('stdout', `${JSON.stringify(value)}\n`),
     colours,
   };
   const context = { terminal, root: '/nowhere', json: false, now: () => 1_700_000_100_000, ...rest };

@@ -99,7 +99,7 @@ last boot, 2023-11-14T22:13:20.000Z
     0.00 s  discover   firmware, x86 BIOS
     1.23 s  nbp        undionly.kpxe (70.3 KiB)
    12.50 s  script     boots its own overlay, serial ?[31m
-          (3 more events in the middle were dropped)`);
+          (3 events in the middle left out)`);
   });
 
   test('of which only an address request has been seen', () => {

@@ -199,7 +199,7 @@ describe('window recovery: once for every loss (EDK2 acknowledges each unexpecte
 });
 
 describe('timeouts', () => {
-  test('an unmeasured path: 300 ms, doubled up to 2 s, and five packets at most for a stranger', () => {
+  test('an unmeasured path: 300 ms, doubled each time, and five packets at most for a stranger', () => {
     const waits: number[] = [];
     let step = beginTransfer(LOCKSTEP, 0);
     let now = 0;
@@ -209,7 +209,7 @@ describe('timeouts', () => {
       expect(stepTransfer(step.state, time(now - 1)).actions).toEqual([]);
       step = stepTransfer(step.state, time(now));
     }
-    expect(waits).toEqual([300, 600, 1200, 2000, 2000]);
+    expect(waits).toEqual([300, 600, 1200, 2400, 4800]);
     expect(describeActions(step.actions)).toBe('end failed: the client never answered');
   });
 
@@ -277,7 +277,7 @@ describe('timeouts', () => {
 
   test('a clock that was set meanwhile does no lasting harm', () => {
     const { state } = run(LOCKSTEP, ack(0, 4), ack(1, 3_600_000));
-    expect(state.deadline - 3_600_000).toBeLessThanOrEqual(2000);
+    expect(state.deadline - 3_600_000).toBeLessThanOrEqual(4100);
     expect(run(LOCKSTEP, ack(0, -3_600_000)).state.pace.srtt).toBe(0);
   });
 

@@ -1,0 +1,80 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { formatDiagnostic } from '../src/base/diagnostic.ts';
+import { ERROR_KINDS } from '../src/base/error.ts';
+import { parseConfig } from '../src/domain/config/parse.ts';
+import { configurationTable } from '../src/domain/config/reference.ts';
+
+/** Between the comment that says where it comes from and the one that ends it. */
+const TABLE = /(?<=<!-- Written from [^\n]* -->\n\n)[\s\S]*?(?=<!-- table end -->)/;
+
+/** The table on a page; UPDATE_DOCS=1 writes the one of the code there first. */
+function tableOf(page: string, wanted: string): string | undefined {
+  const text = readFileSync(page, 'utf8');
+  if (process.env['UPDATE_DOCS'])
+    writeFileSync(
+      page,
+      text.replace(TABLE, () => `${wanted}\n\n`),
+    );
+  return TABLE.exec(readFileSync(page, 'utf8'))?.[0].trimEnd();
+}
+
+function errorTable(): string {
+  const rows = Object.entries(ERROR_KINDS).map(
+    ([code, { exit, http, about }]) => `| \`${code}\` | ${exit} | ${http} | ${about} |`,
+  );
+  return ['| code | exit status | HTTP status | meaning |', '| --- | --- | --- | --- |', ...rows].join('\n');
+}
+
+/** The fenced blocks of a language on a page. */
+function blocksOf(page: string, language: string): string[] {
+  const text = readFileSync(page, 'utf8');
+  return Array.from(text.matchAll(/^```(\w*)\n([\s\S]*?)^```$/gm))
+    .filter(block => block[1] === language)
+    .map(block => block[2] ?? '');
+}
+
+describe('docs/configuration.md', () => {
+  const page = 'docs/configuration.md';
+
+  test('has exactly the settings that the code knows', () => {
+    const wanted = configurationTable();
+    expect(tableOf(page, wanted)).toBe(wanted);
+  });
+
+  test('its example is a good configuration', () => {
+    const [text = '', ...others] = blocksOf(page, 'yaml');
+    const result = parseConfig({ file: { path: page, text }, environment: {}, flags: {} });
+    expect([others, 'problems' in result && result.problems]).toEqual([[], false]);
+  });
+
+  test('its messages are what a user sees', () => {
+    const result = parseConfig({
+      file: { path: '/etc/pxen/pxen.yaml', text: 'interface: eth1\ndhcp:\n  poool: x\n' },
+      environment: { PXEN_HTTP_PORT: 'http' },
+      flags: {},
+    });
+    const messages = 'problems' in result ? result.problems.map(formatDiagnostic) : [];
+    expect(blocksOf(page, '')).toEqual([`${messages.join('\n')}\n`]);
+  });
+
+  test.each([
+    [{ PXEN_DHCP_DNS: '10.77.0.1 9.9.9.9' }, {}, 'dhcp.dns', ['10.77.0.1', '9.9.9.9']],
+    [{}, { 'boot.console': '[tty0, "ttyS0,115200"]' }, 'boot.console', ['tty0', 'ttyS0,115200']],
+  ] as const)('what it says of lists is so: %j %j', (environment, flags, path, value) => {
+    const result = parseConfig({ environment, flags });
+    expect('config' in result && result.config[path]).toEqual(value);
+  });
+});
+
+describe('docs/errors.md', () => {
+  test('has exactly the codes of the catalogue', () => {
+    const wanted = errorTable();
+    expect(tableOf('docs/errors.md', wanted)).toBe(wanted);
+  });
+
+  test('its example is an error body', () => {
+    const [text = ''] = blocksOf('docs/errors.md', 'json');
+    expect(Object.keys(ERROR_KINDS)).toContain(JSON.parse(text).error.code);
+  });
+});

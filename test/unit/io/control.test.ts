@@ -1,0 +1,111 @@
+import { mkdtemp, writeFile } from 'node:fs/promises';
+import { createServer, type RequestListener } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, describe, expect, test } from 'vitest';
+import { PxenError } from '../../../src/base/error.ts';
+import { ControlClient } from '../../../src/io/control.ts';
+
+const stops: (() => void)[] = [];
+afterEach(() => {
+  for (const stop of stops.splice(0)) stop();
+});
+
+async function serving(listener: RequestListener): Promise<ControlClient> {
+  const socket = join(await mkdtemp(join(tmpdir(), 'pxen-control-')), 's');
+  const server = createServer(listener).listen(socket);
+  stops.push(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  await new Promise(resolve => server.once('listening', resolve));
+  return new ControlClient(socket);
+}
+
+async function refusal(promise: Promise<unknown>): Promise<string> {
+  const thrown = await promise.catch((error: unknown) => error);
+  return thrown instanceof PxenError
+    ? `${thrown.code} ${thrown.message}`
+    : `no error: ${JSON.stringify(thrown)}`;
+}
+
+test('an answer comes back with its status, whatever that is', async () => {
+  const client = await serving((request, response) =>
+    response.writeHead(418).end(JSON.stringify({ path: request.url })),
+  );
+  expect(await client.get('/a')).toEqual({ status: 418, body: { path: '/a' } });
+});
+
+describe('lines', () => {
+  test('come one by one, however the bytes are cut', async () => {
+    const client = await serving(async (request, response) => {
+      request.resume();
+      for (const byte of Buffer.from('{"a":"ä"}\n{"b":2}\n{"c":3}')) {
+        response.write(Buffer.of(byte));
+        await new Promise(resolve => setImmediate(resolve));
+      }
+      response.end();
+    });
+    const lines: unknown[] = [];
+    expect(await client.postForLines('/', {}, line => lines.push(line))).toBeUndefined();
+    expect(lines).toEqual([{ a: 'ä' }, { b: 2 }, { c: 3 }]);
+  });
+
+  test('of a refusal are an answer', async () => {
+    const client = await serving((_request, response) => response.writeHead(400).end('{"error":1}'));
+    expect(await client.postForLines('/', {}, () => {})).toEqual({ status: 400, body: { error: 1 } });
+  });
+
+  test('what the caller does with a line may fail, and the caller hears of it', async () => {
+    const client = await serving((_request, response) => response.end('{"a":1}\n{"b":2}\n'));
+    const fault = new PxenError('TIMEOUT', 'mine');
+    expect(
+      await refusal(
+        client.postForLines('/', {}, () => {
+          throw fault;
+        }),
+      ),
+    ).toBe('TIMEOUT mine');
+  });
+});
+
+describe('what can go wrong', () => {
+  test('nobody there', async () => {
+    expect(await refusal(new ControlClient('/nowhere/s').get('/'))).toBe(
+      'SERVER_DOWN pxend is not running (nothing answers on /nowhere/s); start it, or name its folder with --root',
+    );
+  });
+
+  test('a file that is no socket', async () => {
+    const file = join(await mkdtemp(join(tmpdir(), 'pxen-control-')), 's');
+    await writeFile(file, '');
+    expect(await refusal(new ControlClient(file).get('/'))).toBe(
+      `SERVER_DOWN pxend is not running (nothing answers on ${file}); start it, or name its folder with --root`,
+    );
+  });
+
+  test.each<[string, RequestListener, string]>([
+    [
+      'no JSON',
+      (_q, response) => response.end('<html>\u001b'),
+      'INTERNAL pxend answered with something that is not JSON: "<html>\\u001b"',
+    ],
+    [
+      'an answer cut off',
+      (_q, response) => {
+        response.writeHead(200, { 'content-length': 100 });
+        response.write('{', () => response.destroy());
+      },
+      'SERVER_DOWN pxend ended before its answer was complete',
+    ],
+  ])('%s', async (_, listener, message) => {
+    const client = await serving(listener);
+    expect(await refusal(client.get('/'))).toBe(message);
+    expect(await refusal(client.postForLines('/', {}, () => {}))).toBe(message);
+  });
+
+  test('pxend hangs up without an answer', async () => {
+    const client = await serving(request => request.socket.destroy());
+    expect(await refusal(client.get('/'))).toMatch(/^SERVER_DOWN \/\S+\/s: socket hang up$/);
+  });
+});
