@@ -13,7 +13,8 @@ export function completionScript(program: Command, shell: Shell): string {
   const body = [
     '_mesh() {',
     '  local path="" word next="" options="" current="${COMP_WORDS[COMP_CWORD]}"',
-    '  for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do',
+    // zsh takes a length without the $(( )) for a modifier.
+    '  for word in "${COMP_WORDS[@]:1:$((COMP_CWORD-1))}"; do',
     '    case "${path:+$path }$word" in',
     `      ${known.join(' | ')}) path="\${path:+$path }$word" ;;`,
     '    esac',

@@ -6,11 +6,17 @@ import type { Log, LogFields } from '../base/ports.ts';
 export function openLog(options: { level: string; format: 'text' | 'json' }): Log {
   const target = options.format === 'json' ? pino.destination({ dest: 2, sync: true }) : readable();
   const logger = pino({ level: options.level, base: null }, target);
+  const shown = options.format === 'json' ? (message: string) => message : oneLine;
   const write =
     (level: 'debug' | 'info' | 'warn' | 'error') =>
     (subsystem: string, message: string, fields: LogFields = {}): void =>
-      logger[level]({ subsystem, ...fields }, message);
+      logger[level]({ subsystem, ...fields }, shown(message));
   return { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') };
+}
+
+/** An event is one line, whatever its message repeats of what a machine sent. */
+function oneLine(message: string): string {
+  return message.replace(/\p{Cc}/gu, c => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`);
 }
 
 function readable(): ReturnType<typeof pretty> {

@@ -1,14 +1,10 @@
 import { createHash } from 'node:crypto';
-import { formatDiagnostic } from '../base/diagnostic.ts';
 import type { Log, Service } from '../base/ports.ts';
 import { firstOf } from '../base/served.ts';
-import { VERSION } from '../base/version.ts';
-import { answerOverlay } from '../domain/boot/access.ts';
-import type { DhcpPolicy } from '../domain/boot/policy.ts';
-import type { ScriptPolicy } from '../domain/boot/script.ts';
+import { answerOverlay, type OverlayAnswer } from '../domain/boot/access.ts';
 import type { Places } from '../domain/config/places.ts';
 import type { Config, SiteNetwork } from '../domain/config/settings.ts';
-import type { Sha256 } from '../domain/machine/genid.ts';
+import type { MachineId, Sha256 } from '../domain/machine/genid.ts';
 import { systemClock } from '../io/clock.ts';
 import { OverlayFolder } from '../io/files/overlays.ts';
 import { MountedFiles } from '../io/files/served.ts';
@@ -19,18 +15,20 @@ import { sqliteNodes } from '../io/sqlite/nodes.ts';
 import { sshRunner } from '../io/ssh/run.ts';
 import { bindError, openUdp } from '../io/udp.ts';
 import { DhcpService } from '../service/dhcp/dhcp.ts';
-import type { Backstage } from '../service/http/api.ts';
+import type { ReadyOverlay } from '../service/http/artefacts.ts';
 import { HttpService } from '../service/http/service.ts';
-import type { OverlayService } from '../service/overlay/overlay.ts';
 import { Registry } from '../service/registry/registry.ts';
 import { Remote } from '../service/remote.ts';
 import { BootScripts } from '../service/scripts.ts';
 import { TftpService } from '../service/tftp/service.ts';
+import { backstage } from './backstage.ts';
 import { BootFiles } from './bootfiles.ts';
+import { FirstBuild } from './firstbuild.ts';
 import { MachineNames } from './machines.ts';
 import { openOverlays } from './overlays.ts';
+import { dhcpPolicy, scriptPolicy, summaryOf } from './policies.ts';
 import { ScriptFiles } from './scriptfiles.ts';
-import { httpBaseOf, saveSite, siteFacts } from './site.ts';
+import { saveSite, siteFacts } from './site.ts';
 
 export interface ApplianceParts {
   readonly places: Places;
@@ -52,52 +50,50 @@ export interface Appliance {
 const MTU = 1500;
 
 /** Puts all parts together: who gets whose interface is decided here and nowhere else. */
-export async function openAppliance(parts: ApplianceParts): Promise<Appliance> {
-  const { places, config, network, log } = parts;
-  const clock = systemClock;
-  const keys = new KeyFolder(places.keys);
+export async function openAppliance({ places, config, network, log }: ApplianceParts): Promise<Appliance> {
   const site = await siteFacts(config, network, places);
+  await saveSite(places, site);
+  const keys = new KeyFolder(places.keys);
   const overlays = openOverlays(places, async () => site);
   const names = new MachineNames(new OverlayFolder(places.overlays));
   const database = Database.open(places.database);
+  const isServer = config['dhcp.mode'] === 'server';
 
   const registry: Registry = new Registry({
     store: sqliteNodes(database),
-    clock,
+    clock: systemClock,
     log,
     sha256,
-    leaseOf: config['dhcp.mode'] === 'server' ? address => dhcp.leaseAt(address) : undefined,
+    leaseOf: isServer ? address => dhcp.leaseAt(address) : undefined,
     // Keys outlive a folder that was removed; a machine without a folder is on the default overlay and has none.
     hostKeyOf: async id => (names.of(id) === undefined ? undefined : (await keys.find(id))?.hostKeyPublic),
     tokenMatches: (id, token) => keys.tokenMatches(id, token),
     interval: config['agent.interval'],
   });
-  const common = { openUdp, clock, log, timeline: registry };
+  const common = { openUdp, clock: systemClock, log, timeline: registry, sha256 };
+  const isKnown = async (id: MachineId): Promise<boolean> => {
+    await names.refresh();
+    return names.of(id) !== undefined;
+  };
+  const unknown = config['boot.unknown'];
+  const conflict = (id: MachineId): string | undefined => registry.conflict(id);
+
   const dhcp: DhcpService = new DhcpService({
     ...common,
     leases: sqliteLeases(database),
-    policy: dhcpPolicy(parts, names),
-    sha256,
+    policy: dhcpPolicy(config, network, names),
     port: config['dhcp.port'],
   });
   const scripts = new BootScripts({
     ...common,
     policy: scriptPolicy(config, network),
-    unknown: config['boot.unknown'],
-    isKnown: async id => {
-      await names.refresh();
-      return names.of(id) !== undefined;
-    },
-    conflict: id => registry.conflict(id),
-    sha256,
+    unknown,
+    isKnown,
+    conflict,
   });
-  const bootFiles = new MountedFiles([
-    { prefix: '', root: places.tftp },
-    { prefix: 'boot/', root: `${places.http}/boot` },
-  ]);
   const tftp = new TftpService({
     ...common,
-    files: firstOf(new ScriptFiles(scripts), bootFiles),
+    files: firstOf(new ScriptFiles(scripts), bootFiles(places)),
     addresses: [network.cidr.address],
     port: config['tftp.port'],
     limits: {
@@ -106,7 +102,6 @@ export async function openAppliance(parts: ApplianceParts): Promise<Appliance> {
       mtu: MTU,
     },
   });
-  const machineServices: Service[] = config['dhcp.mode'] === 'server' ? [tftp, dhcp] : [tftp];
   const remote = new Remote({
     run: sshRunner({ privateKey: async () => (await keys.host0()).privateKey, user: 'root', port: 22 }),
     log,
@@ -117,128 +112,46 @@ export async function openAppliance(parts: ApplianceParts): Promise<Appliance> {
     port: config['http.port'],
     controlSocket: places.controlSocket,
     bindError,
-    // UEFI HTTP boot fetches the boot program that PXE clients get by TFTP.
-    files: new MountedFiles([
-      { prefix: '', root: places.http },
-      { prefix: 'boot/', root: places.tftp },
-    ]),
+    files: publicFiles(places),
     script: (request, from) => scripts.answer(request, from),
-    async mayHaveOverlay(id, from) {
-      await names.refresh();
-      const known = names.of(id) !== undefined;
-      return answerOverlay({
-        id,
-        from,
-        lease: dhcp.leaseAt(from),
-        known,
-        conflict: registry.conflict(id),
-        unknown: config['boot.unknown'],
-      });
+    async mayHaveOverlay(id, from): Promise<OverlayAnswer> {
+      const known = await isKnown(id);
+      return answerOverlay({ id, from, lease: dhcp.leaseAt(from), known, conflict: conflict(id), unknown });
     },
-    async overlay(id, which) {
+    async overlay(id, which): Promise<ReadyOverlay> {
       const { members, planHash, folder } = await (which === 'own'
         ? overlays.own(id)
         : overlays.everybodys());
       return { members, hash: planHash, folder: folder ?? 'default' };
     },
-    back: backstage({ registry, remote, names, health: () => services }),
+    back: backstage({ registry, remote, names, services: () => services }),
   });
-  const first = firstBuild(overlays, names, log, () => saveSite(places, site));
-  const services: Service[] = [registry, new BootFiles(places, config, log), first, http, ...machineServices];
-  return { services, summary: summaryOf(parts), close: () => database.close() };
+
+  const services: Service[] = [
+    registry,
+    new BootFiles(places, config, log),
+    new FirstBuild(overlays, names, log),
+    http,
+    tftp,
+    ...(isServer ? [dhcp] : []),
+  ];
+  return { services, summary: summaryOf(config, network), close: () => database.close() };
 }
 
-/** Overlays are up to date before the first machine is answered. A folder with problems keeps its last good overlay and stops nobody. */
-function firstBuild(
-  overlays: OverlayService,
-  names: MachineNames,
-  log: Log,
-  saveSite: () => Promise<void>,
-): Service {
-  let trouble: string | undefined;
-  return {
-    name: 'overlays',
-    async start() {
-      await saveSite();
-      const report = await overlays.build();
-      for (const problem of report.problems) log.warn('overlay', formatDiagnostic(problem));
-      if (report.problems.length > 0)
-        trouble = `${report.problems.length} problems in /host0; see: mesh system configure --check`;
-      log.info(
-        'overlay',
-        `${report.folders.filter(folder => folder.served).length} of ${report.folders.length} machine folders are served`,
-      );
-      await names.refresh();
-    },
-    async stop() {},
-    health: () => trouble,
-  };
+/** TFTP serves kernel and initramfs from where HTTP does, under the same names. */
+function bootFiles(places: Places): MountedFiles {
+  return new MountedFiles([
+    { prefix: '', root: places.tftp },
+    { prefix: 'boot/', root: `${places.http}/boot` },
+  ]);
 }
 
-function backstage(parts: {
-  registry: Registry;
-  remote: Remote;
-  names: MachineNames;
-  health: () => readonly Service[];
-}): Backstage {
-  const { registry, remote, names } = parts;
-  return {
-    report: (report, from, token) => registry.report(report, from, token),
-    async nodes() {
-      await names.refresh();
-      return registry.nodes().map(node => ({ ...node, name: names.of(node.id) }));
-    },
-    async node(id) {
-      await names.refresh();
-      return { ...registry.node(id), name: names.of(id) };
-    },
-    ctl: (request, onLine, signal) =>
-      remote.ctl(registry.targets(request.nodes), request.command, onLine, {
-        timeoutSeconds: request.timeoutSeconds,
-        signal,
-      }),
-    health() {
-      const complaints = parts.health().map(service => [service.name, service.health() ?? null] as const);
-      return {
-        ok: complaints.every(([, text]) => text === null),
-        version: VERSION,
-        parts: Object.fromEntries(complaints),
-      };
-    },
-  };
-}
-
-function dhcpPolicy({ config, network }: ApplianceParts, names: MachineNames): DhcpPolicy {
-  return {
-    server: network.cidr,
-    pool: config['dhcp.pool'],
-    leaseSeconds: config['dhcp.leaseTime'],
-    router: config['dhcp.router'] || undefined,
-    dns: config['dhcp.dns'],
-    domain: config['dhcp.domain'] || undefined,
-    httpBase: httpBaseOf(config, network),
-    transport: config['boot.transport'],
-    hostname: machine => names.of(machine.machineId),
-  };
-}
-
-function scriptPolicy(config: Config, network: SiteNetwork): ScriptPolicy {
-  return {
-    httpBase: httpBaseOf(config, network),
-    tftpBase: `tftp://${network.cidr.address}`,
-    transport: config['boot.transport'] === 'tftp' ? 'tftp' : 'http',
-    kernel: config['boot.kernel'],
-    initramfs: config['boot.initramfs'],
-    modloop: config['boot.modloop'],
-    consoles: config['boot.console'],
-    arguments: config['boot.arguments'],
-  };
-}
-
-function summaryOf({ config, network }: ApplianceParts): string {
-  const { address, prefix } = network.cidr;
-  const dhcp = config['dhcp.mode'] === 'server' ? `DHCP :${config['dhcp.port']}, ` : '';
-  return `${dhcp}TFTP :${config['tftp.port']} and HTTP :${config['http.port']} on ${address}/${prefix} (${network.interface})`;
+/** UEFI HTTP boot fetches the boot program that PXE clients get by TFTP. */
+function publicFiles(places: Places): MountedFiles {
+  return new MountedFiles([
+    { prefix: '', root: places.http },
+    { prefix: 'boot/', root: places.tftp },
+  ]);
 }
 
 const sha256: Sha256 = data => createHash('sha256').update(data).digest();

@@ -106,7 +106,7 @@ export const SETTINGS = {
   ),
   'tftp.maxPerClient': setting(
     z.int().min(1).max(1000),
-    8,
+    32,
     'TFTP transfers at one time, per client address.',
     'a whole number from 1 to 1000',
   ),

@@ -17,7 +17,7 @@ const leaseOf = (machineId: string | undefined): OverlayQuestion['lease'] => ({
   uuid: undefined,
   expiresAt: 0,
 });
-const serve: OverlayAnswer = { kind: 'serve' };
+const serve = (which: 'own' | 'default'): OverlayAnswer => ({ kind: 'serve', which });
 const refuse = (code: string, reason: string): OverlayAnswer =>
   ({ kind: 'refuse', code, reason }) as OverlayAnswer;
 const notYours = (holder: string): OverlayAnswer =>
@@ -33,12 +33,12 @@ const noFolder = refuse(
 );
 
 test.each<[string, Partial<OverlayQuestion>, OverlayAnswer]>([
-  ['its own machine', { lease: leaseOf(MINE) }, serve],
+  ['its own machine', { lease: leaseOf(MINE) }, serve('own')],
   ['another machine', { lease: leaseOf('deadbeef') }, notYours('machine deadbeef')],
   ['an address whose machine is not known', { lease: leaseOf(undefined) }, notYours('no known machine')],
   ['an address without a lease', {}, notYours('no known machine')],
   ['its own machine while another claims its id', { lease: leaseOf(MINE), conflict }, refusedForConflict],
-  ['a machine without a folder: the default one, to anybody', { known: false }, serve],
+  ['a machine without a folder: the default one, to anybody', { known: false }, serve('default')],
   [
     'a machine without a folder, where those wait',
     { known: false, unknown: 'wait', lease: leaseOf(MINE) },

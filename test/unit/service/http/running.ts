@@ -66,10 +66,10 @@ export async function running(
         conflict: site.conflict,
         unknown: site.unknown ?? 'default',
       }),
-    overlay: async id => ({
+    overlay: async (_id, which) => ({
       members: OVERLAY,
       hash: 'c0ffee',
-      folder: site.known?.includes(id) ? 'rack1-07' : 'default',
+      folder: which === 'own' ? 'rack1-07' : 'default',
     }),
     back: { ...backstage },
     timeline: { record: event => void events.push(event) },

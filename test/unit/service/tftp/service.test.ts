@@ -187,6 +187,17 @@ describe('the options of firmware, replayed (boot-lab section 4)', () => {
     expect(events.map(event => event.stage)).toEqual(['nbp']);
   });
 
+  test('packets sent again are told', async () => {
+    await tell(rrq('notes', { tsize: '0' }));
+    const port = transferPort();
+    await tell(ack(0), port);
+    clock.advance(250);
+    await settle();
+    await tell(ack(1), port);
+    expect(lines.at(-1)).toBe('info 10.77.0.100: TFTP "notes", 10 B in 250 ms, 1 packet sent again');
+    expect(events).toEqual([]);
+  });
+
   test('answers come from the address that was asked', async () => {
     expect(await tell(rrq('notes'), { address: OTHER_SERVER, port: 69 })).toEqual(['10.78.0.1 data 1 (10)']);
     expect(await tell(rrq('none'), { address: OTHER_SERVER, port: 69 })).toEqual([

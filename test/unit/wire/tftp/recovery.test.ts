@@ -131,7 +131,6 @@ describe('downloads of 400 blocks always arrive, and no loss multiplies the traf
     '1 % loss: window $windowsize, client complains $complains',
     ({ windowsize, complains }) => {
       const result = worst(windowsize, complains, { loss: 0.01, doubling: 0 });
-      if (process.env['SHOW']) console.log(windowsize, complains, '1%', result.cost, result.milliseconds);
       expect(result.complete).toBe(true);
       expect(result.cost).toBeLessThan(windowsize === 64 ? 3 : 1.7);
     },
@@ -141,7 +140,6 @@ describe('downloads of 400 blocks always arrive, and no loss multiplies the traf
     '20 % loss: window $windowsize, client complains $complains',
     ({ windowsize, complains }) => {
       const result = worst(windowsize, complains, { loss: 0.2, doubling: 0 });
-      if (process.env['SHOW']) console.log(windowsize, complains, '20%', result.cost, result.milliseconds);
       expect(result.complete).toBe(true);
     },
   );
@@ -151,7 +149,6 @@ describe('downloads of 400 blocks always arrive, and no loss multiplies the traf
     'half of the packets come twice: window $windowsize, client complains $complains',
     ({ windowsize, complains }) => {
       const result = worst(windowsize, complains, { loss: 0.01, doubling: 0.5 });
-      if (process.env['SHOW']) console.log(windowsize, complains, 'dbl', result.cost, result.milliseconds);
       expect(result.complete).toBe(true);
       expect(result.cost).toBeLessThan(windowsize === 64 ? 6 : 3);
     },
