@@ -66,8 +66,7 @@ export class RoomNetwork {
  * before it looks at its IPv4 lease. Lifetime 0: nobody takes it for a gateway.
  */
 export function writeRouterConfig(file: string): void {
-  const body =
-    'AdvSendAdvert on; AdvDefaultLifetime 0; MinRtrAdvInterval 3; MaxRtrAdvInterval 4; ';
+  const body = 'AdvSendAdvert on; AdvDefaultLifetime 0; MinRtrAdvInterval 3; MaxRtrAdvInterval 4; ';
   writeFileSync(file, `interface ${BRIDGE} { ${body} };\n`);
 }
 

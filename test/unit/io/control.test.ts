@@ -1,4 +1,4 @@
-import { mkdtemp, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, type RequestListener } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,13 +6,19 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { PxenError } from '../../../src/base/error.ts';
 import { ControlClient } from '../../../src/io/control.ts';
 
-const stops: (() => void)[] = [];
-afterEach(() => {
-  for (const stop of stops.splice(0)) stop();
+const stops: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const stop of stops.splice(0).reverse()) await stop();
 });
 
+async function folder(): Promise<string> {
+  const path = await mkdtemp(join(tmpdir(), 'pxen-control-'));
+  stops.push(() => rm(path, { recursive: true }));
+  return path;
+}
+
 async function serving(listener: RequestListener): Promise<ControlClient> {
-  const socket = join(await mkdtemp(join(tmpdir(), 'pxen-control-')), 's');
+  const socket = join(await folder(), 's');
   const server = createServer(listener).listen(socket);
   stops.push(() => {
     server.closeAllConnections();
@@ -77,7 +83,7 @@ describe('what can go wrong', () => {
   });
 
   test('a file that is no socket', async () => {
-    const file = join(await mkdtemp(join(tmpdir(), 'pxen-control-')), 's');
+    const file = join(await folder(), 's');
     await writeFile(file, '');
     expect(await refusal(new ControlClient(file).get('/'))).toBe(
       `SERVER_DOWN pxend is not running (nothing answers on ${file}); start it, or name its folder with --root`,

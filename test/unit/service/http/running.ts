@@ -78,7 +78,13 @@ export async function running(
     ...overrides,
   };
   const service = new HttpService(options);
-  await service.start();
+  try {
+    await service.start();
+  } catch (error) {
+    await service.stop();
+    await rm(root, { recursive: true });
+    throw error;
+  }
   return {
     service,
     options,

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtemp, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -13,13 +13,19 @@ import { everything, noise, OVERLAY, type Running, running, until } from './runn
 
 const started: { stop(): Promise<unknown> }[] = [];
 afterEach(async () => {
-  for (const one of started.splice(0)) await one.stop();
+  for (const one of started.splice(0).reverse()) await one.stop();
 });
 
 async function start(...options: Parameters<typeof running>): Promise<Running> {
   const here = await running(...options);
   started.push(here);
   return here;
+}
+
+async function folderFor(prefix: string): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), prefix));
+  started.push({ stop: () => rm(folder, { recursive: true }) });
+  return folder;
 }
 
 async function refusalOf(promise: Promise<unknown>): Promise<[string, string]> {
@@ -329,7 +335,7 @@ describe('the control socket', () => {
   test('of a pxend that runs is refused to a second one, and stays', async () => {
     const here = await start();
     const second = new HttpService({ ...here.options, port: here.options.port + 1 });
-    started.unshift(second);
+    started.push(second);
     expect(await refusalOf(second.start())).toEqual([
       'PORT_IN_USE',
       `another pxend already serves ${here.options.controlSocket}; stop it first or use another --root`,
@@ -338,7 +344,7 @@ describe('the control socket', () => {
   });
 
   test('that a killed pxend left behind is replaced', async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'pxen-stale-'));
+    const folder = await folderFor('pxen-stale-');
     const controlSocket = join(folder, 'pxend.sock');
     const script = `require('net').createServer().listen(${JSON.stringify(controlSocket)}, () => process.kill(process.pid, 'SIGKILL'))`;
     expect(spawnSync(process.execPath, ['-e', script]).signal).toBe('SIGKILL');
@@ -348,7 +354,7 @@ describe('the control socket', () => {
   });
 
   test('with too long a path is refused with the reason', async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'pxen-long-'));
+    const folder = await folderFor('pxen-long-');
     const controlSocket = join(folder, 'x'.repeat(108 - folder.length), 's');
     expect(await refusalOf(start({ controlSocket }))).toEqual([
       'STATE_UNUSABLE',
@@ -357,7 +363,7 @@ describe('the control socket', () => {
   });
 
   test('where a file is in the way is refused with the reason', async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'pxen-file-'));
+    const folder = await folderFor('pxen-file-');
     await writeFile(join(folder, 'run'), '');
     const [code, message] = await refusalOf(start({ controlSocket: join(folder, 'run/pxend.sock') }));
     expect([
