@@ -8,7 +8,7 @@ export default defineConfig({
       {
         test: {
           name: 'fast',
-          include: ['test/architecture.test.ts', 'test/{unit,golden,fuzz}/**/*.test.ts'],
+          include: ['test/*.test.ts', 'test/{unit,golden,fuzz}/**/*.test.ts'],
           testTimeout: 20_000,
         },
       },

@@ -19,7 +19,7 @@ describe('groups', () => {
   test('an unknown or repeated group is a problem at its line', () => {
     const { problems } = parseGroups('slrum\nweb\nxyz\nweb\n', 'groups', ['slurm', 'web']);
     expect(problems.map(formatDiagnostic)).toEqual([
-      'groups:1: group: got "slrum", expected a folder of /host0/groups',
+      'groups:1: group: got "slrum", expected a folder of /host0/groups; did you mean slurm?',
       'groups:3: group: got "xyz", expected a folder of /host0/groups',
       'groups:4: group: got "web", expected each group once (it is on line 2)',
     ]);
