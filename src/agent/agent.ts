@@ -1,11 +1,10 @@
 import type { Report, ReportAnswer } from '../api/report.ts';
 import { asPxenError, type ErrorCode, type PxenError } from '../base/error.ts';
 import type { Clock } from '../base/ports.ts';
-import type { Facts } from '../domain/node/facts.ts';
 import { backoff } from './backoff.ts';
 import type { SendReport } from './host0.ts';
 import type { Identity } from './identity.ts';
-import { buildRefusal, buildReport, type NodeState } from './report.ts';
+import { buildRefusal, buildReport, type NodeState, type Taken } from './report.ts';
 
 export interface AgentPorts {
   readonly clock: Clock;
@@ -40,8 +39,7 @@ export class NodeAgent {
   readonly #stopped = new AbortController();
   #callOff: (() => void) | undefined;
   #interval: number;
-  /** The facts that host0 has taken. */
-  #taken: Facts | undefined;
+  #taken: Taken | undefined;
   #failures = 0;
   #lastComplaint: string | undefined;
   #reportedOnce = false;
@@ -89,7 +87,7 @@ export class NodeAgent {
     const state = this.#ports.state(identity);
     const report = buildReport(state, this.#taken);
     const answer = await this.#send(report);
-    this.#taken = answer.full ? undefined : state.facts;
+    this.#taken = answer.full ? undefined : state;
     this.#interval = answer.interval * 1000;
     this.#welcome(state);
     this.#probed ??= this.#probe();

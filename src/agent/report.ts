@@ -11,13 +11,20 @@ export interface NodeState {
   readonly sshHostKey: string | undefined;
 }
 
-/** Everything when host0 has nothing (`taken` undefined), else what changed since the facts it took. */
-export function buildReport(state: NodeState, taken: Facts | undefined): FullReport | Heartbeat {
+/** What host0 has taken of an earlier report. */
+export type Taken = Pick<NodeState, 'facts' | 'sshHostKey'>;
+
+/**
+ * Everything when host0 has nothing (`taken` undefined), else what changed since the facts it took. Only a full report
+ * carries the SSH host key, and on the default overlay that key may be made after the first report.
+ */
+export function buildReport(state: NodeState, taken: Taken | undefined): FullReport | Heartbeat {
   const { facts, load, sshHostKey } = state;
   const head = { ...headOf(state.identity, state.bootId), load };
-  const report = taken
-    ? { kind: 'heartbeat', ...head, facts: changedFacts(taken, facts) }
-    : { kind: 'full', ...head, facts, sshHostKey };
+  const report =
+    taken && taken.sshHostKey === sshHostKey
+      ? { kind: 'heartbeat', ...head, facts: changedFacts(taken.facts, facts) }
+      : { kind: 'full', ...head, facts, sshHostKey };
   return structuredClone(report) as FullReport | Heartbeat;
 }
 

@@ -15,6 +15,7 @@ let sent: Report[];
 let said: string[];
 let answers: (ReportAnswer | PxenError)[];
 let facts: Facts;
+let hostKey: string | undefined;
 let identity: Identity | undefined;
 let probes: number;
 let finishProbe: () => void;
@@ -23,6 +24,7 @@ beforeEach(() => {
   clock = new ManualClock();
   [sent, said, answers, probes] = [[], [], [], 0];
   facts = FACTS;
+  hostKey = 'ssh-ed25519 x';
   identity = IDENTITY;
 });
 
@@ -38,7 +40,7 @@ function agent(settings: Partial<AgentSettings> = {}): NodeAgent {
         return answer;
       },
       identity: () => identity,
-      state: who => ({ identity: who, bootId: 'b', facts, load: LOAD, sshHostKey: 'ssh-ed25519 x' }),
+      state: who => ({ identity: who, bootId: 'b', facts, load: LOAD, sshHostKey: hostKey }),
       probe: () => {
         probes += 1;
         return new Promise(resolve => {
@@ -70,6 +72,22 @@ describe('reports', () => {
       'SERVER_DOWN: http://h does not answer: connection refused',
       '91d5815f reported to http://h, 11.2 s after kernel start',
     ]);
+  });
+
+  test('tell everything again when the SSH host key of this boot is made only after the first', async () => {
+    hostKey = undefined;
+    agent().start();
+    await settle();
+    hostKey = 'ssh-ed25519 late';
+    await pass(10_000);
+    await pass(10_000);
+    expect(sent.map(report => [report.kind, report.kind === 'full' ? report.sshHostKey : undefined])).toEqual(
+      [
+        ['full', undefined],
+        ['full', 'ssh-ed25519 late'],
+        ['heartbeat', undefined],
+      ],
+    );
   });
 
   test('go on with heartbeats that carry what changed, at the interval that host0 says', async () => {
