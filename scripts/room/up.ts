@@ -115,16 +115,18 @@ async function main(): Promise<number> {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => told.abort());
   rmSync(ROOT, { recursive: true, force: true });
   const room = new Room({ root: ROOT });
+  let status = 0;
   try {
     await show(room, process.argv.includes('--once'), told.signal);
-    return 0;
   } catch (error) {
     process.stderr.write(`up: ${error instanceof Error ? error.message : error}\n`);
-    return 1;
-  } finally {
-    say('cleaning up');
-    await room.close();
+    status = 1;
   }
+  say('cleaning up');
+  await room.close();
+  // After a failure the logs stay for whoever looks for the reason.
+  if (status === 0) rmSync(ROOT, { recursive: true, force: true });
+  return status;
 }
 
 process.exit(await main());
