@@ -1,9 +1,12 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import type { Command } from 'commander';
 import { describe, expect, test } from 'vitest';
 import { formatDiagnostic } from '../src/base/diagnostic.ts';
 import { ERROR_KINDS } from '../src/base/error.ts';
+import { commandLine } from '../src/cli/commandline.ts';
 import { parseConfig } from '../src/domain/config/parse.ts';
 import { configurationTable } from '../src/domain/config/reference.ts';
+import { parseManifest } from '../src/domain/manifest/parse.ts';
 
 /** Between the comment that says where it comes from and the one that ends it. */
 const TABLE = /(?<=<!-- Written from [^\n]* -->\n\n)[\s\S]*?(?=<!-- table end -->)/;
@@ -78,3 +81,49 @@ describe('docs/errors.md', () => {
     expect(Object.keys(ERROR_KINDS)).toContain(JSON.parse(text).error.code);
   });
 });
+
+describe('docs/overlays.md', () => {
+  test('its manifest is a good one and shows every action', () => {
+    const [text = ''] = blocksOf('docs/overlays.md', 'manifest');
+    const { actions, problems } = parseManifest(text, 'docs/overlays.md');
+    expect({ problems, actions: actions.map(a => a.action) }).toEqual({
+      problems: [],
+      actions: ['O', 'A', 'L', 'D', 'R'],
+    });
+  });
+});
+
+describe('README.md', () => {
+  const page = 'README.md';
+
+  test('its configuration is a good one', () => {
+    for (const text of blocksOf(page, 'yaml')) {
+      const result = parseConfig({ file: { path: page, text }, environment: {}, flags: {} });
+      expect({ text, problems: 'problems' in result ? result.problems : [] }).toEqual({ text, problems: [] });
+    }
+  });
+
+  test('every mesh command that it names exists', () => {
+    const text = readFileSync(page, 'utf8');
+    const named = [...text.matchAll(/`mesh ([a-z]+(?: [a-z]+)?)/g)].map(match => match[1] ?? '');
+    const known = pathsOf(commandLine(async () => {}));
+    expect(named.filter(name => !known.includes(name))).toEqual([]);
+    expect(named.length).toBeGreaterThan(4);
+  });
+
+  test('every page and script that it names exists', () => {
+    const text = readFileSync(page, 'utf8');
+    const files = [...text.matchAll(/\]\(([^):]+)\)|(scripts\/[a-z-]+)/g)].map(
+      match => match[1] ?? match[2] ?? '',
+    );
+    expect(files.filter(file => !existsSync(file))).toEqual([]);
+  });
+});
+
+/** `node`, `node info`, ...: the commands of a tree. */
+function pathsOf(command: Command, prefix = ''): string[] {
+  return command.commands.flatMap(child => {
+    const path = `${prefix}${child.name()}`;
+    return [path, `${path} bash`, ...pathsOf(child, `${path} `)];
+  });
+}

@@ -1,7 +1,7 @@
 import { copyFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-export type Firmware = 'bios' | 'uefi';
+export type Firmware = 'bios' | 'uefi' | 'uefi-http';
 
 /** A bare machine: no disk, one network card, and a serial port that tells what happens. */
 export interface MachineSpec {
@@ -12,6 +12,8 @@ export interface MachineSpec {
   /** MiB. */
   readonly memory: number;
   readonly cpus: number;
+  /** A machine that reboots starts over, as a real one does; otherwise its process ends. */
+  readonly reboots?: boolean;
 }
 
 const OVMF = '/usr/share/OVMF';
@@ -23,7 +25,8 @@ export function machineArgv(spec: MachineSpec, tap: string, folder: string): str
     ...['-name', spec.name, '-uuid', spec.uuid],
     ...['-machine', spec.firmware === 'bios' ? 'pc' : 'q35'],
     ...['-accel', 'tcg,thread=multi', '-cpu', 'max', '-smp', String(spec.cpus), '-m', String(spec.memory)],
-    ...['-nographic', '-nodefaults', '-vga', 'none', '-serial', 'stdio', '-monitor', 'none', '-no-reboot'],
+    ...['-nographic', '-nodefaults', '-vga', 'none', '-serial', 'stdio', '-monitor', 'none'],
+    ...(spec.reboots ? [] : ['-no-reboot']),
     ...['-netdev', `tap,id=n0,ifname=${tap},script=no,downscript=no`],
     ...(spec.firmware === 'bios' ? biosArgv(spec) : uefiArgv(spec, folder)),
   ];
@@ -42,5 +45,7 @@ function uefiArgv(spec: MachineSpec, folder: string): string[] {
     ...['-drive', `if=pflash,format=raw,unit=1,file=${variables}`],
     ...['-device', `virtio-net-pci,netdev=n0,mac=${spec.mac},romfile=,bootindex=1`],
     ...['-fw_cfg', 'name=opt/org.tianocore/IPv6PXESupport,string=n'],
+    // Without PXE the firmware goes on to HTTP boot.
+    ...(spec.firmware === 'uefi-http' ? ['-fw_cfg', 'name=opt/org.tianocore/IPv4PXESupport,string=n'] : []),
   ];
 }
