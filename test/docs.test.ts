@@ -7,6 +7,7 @@ import { commandLine } from '../src/cli/commandline.ts';
 import { parseConfig } from '../src/domain/config/parse.ts';
 import { configurationTable } from '../src/domain/config/reference.ts';
 import { parseManifest } from '../src/domain/manifest/parse.ts';
+import { symptomSections } from '../src/domain/node/reference.ts';
 
 /** Between the comment that says where it comes from and the one that ends it. */
 const TABLE = /(?<=<!-- Written from [^\n]* -->\n\n)[\s\S]*?(?=<!-- table end -->)/;
@@ -127,3 +128,10 @@ function pathsOf(command: Command, prefix = ''): string[] {
     return [path, `${path} bash`, ...pathsOf(child, `${path} `)];
   });
 }
+
+describe('docs/troubleshooting.md', () => {
+  test('has exactly the symptoms of the table', () => {
+    const wanted = symptomSections();
+    expect(tableOf('docs/troubleshooting.md', wanted)).toBe(wanted);
+  });
+});

@@ -1,7 +1,8 @@
-import { copyFileSync } from 'node:fs';
+import { copyFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-export type Firmware = 'bios' | 'uefi' | 'uefi-http';
+/** `bios-chain`: a stand-in for a PXE ROM that is not iPXE (QEMU has none): it loads undionly.kpxe by TFTP and jumps into it. */
+export type Firmware = 'bios' | 'bios-chain' | 'uefi' | 'uefi-http';
 
 /** A bare machine: no disk, one network card, and a serial port that tells what happens. */
 export interface MachineSpec {
@@ -23,17 +24,32 @@ export function machineArgv(spec: MachineSpec, tap: string, folder: string): str
   return [
     'qemu-system-x86_64',
     ...['-name', spec.name, '-uuid', spec.uuid],
-    ...['-machine', spec.firmware === 'bios' ? 'pc' : 'q35'],
+    ...['-machine', spec.firmware.startsWith('bios') ? 'pc' : 'q35'],
     ...['-accel', 'tcg,thread=multi', '-cpu', 'max', '-smp', String(spec.cpus), '-m', String(spec.memory)],
     ...['-nographic', '-nodefaults', '-vga', 'none', '-serial', 'stdio', '-monitor', 'none'],
     ...(spec.reboots ? [] : ['-no-reboot']),
     ...['-netdev', `tap,id=n0,ifname=${tap},script=no,downscript=no`],
-    ...(spec.firmware === 'bios' ? biosArgv(spec) : uefiArgv(spec, folder)),
+    ...firmwareArgv(spec, folder),
   ];
+}
+
+function firmwareArgv(spec: MachineSpec, folder: string): string[] {
+  if (spec.firmware === 'bios') return biosArgv(spec);
+  return spec.firmware === 'bios-chain' ? chainArgv(spec, folder) : uefiArgv(spec, folder);
 }
 
 function biosArgv(spec: MachineSpec): string[] {
   return ['-device', `virtio-net-pci,netdev=n0,mac=${spec.mac},bootindex=1`, '-boot', 'order=n'];
+}
+
+/** iPXE as a Linux kernel, with a script in the place of the initramfs. */
+function chainArgv(spec: MachineSpec, folder: string): string[] {
+  const script = join(folder, `${spec.name}.ipxe`);
+  writeFileSync(script, '#!ipxe\ndhcp\nchain tftp://${next-server}/undionly.kpxe\n');
+  return [
+    ...['-kernel', '/usr/lib/ipxe/ipxe.lkrn', '-initrd', script],
+    ...['-device', `virtio-net-pci,netdev=n0,mac=${spec.mac},romfile=`],
+  ];
 }
 
 /** An empty romfile: else the card's own iPXE takes over and the firmware's PXE client is never tried. */

@@ -65,16 +65,16 @@ export class RoomNetwork {
  * Configuration of a real router advertisement sender: on a LAN without one, iPXE waits 16 s for it
  * before it looks at its IPv4 lease. Lifetime 0: nobody takes it for a gateway.
  */
-export function writeRouterConfig(file: string): void {
+export function writeRouterConfig(file: string, link = BRIDGE): void {
   const body = 'AdvSendAdvert on; AdvDefaultLifetime 0; MinRtrAdvInterval 3; MaxRtrAdvInterval 4; ';
-  writeFileSync(file, `interface ${BRIDGE} { ${body} };\n`);
+  writeFileSync(file, `interface ${link} { ${body} };\n`);
 }
 
 /** Removes the namespaces of rooms whose process is gone (kill -9, power cut). Their names end in its process id. */
 export function sweepAbandoned(): string[] {
   const names = existsSync('/run/netns') ? readdirSync('/run/netns') : [];
   const abandoned = names.filter(name => {
-    const owner = /^pxen-(\d+)(?:-\d+)?$/.exec(name)?.[1];
+    const owner = /^pxen-(\d+)(?:-\d+)?(?:-[a-z]+)?$/.exec(name)?.[1];
     return owner !== undefined && !existsSync(join('/proc', owner));
   });
   for (const name of abandoned) run('ip', 'netns', 'delete', name);

@@ -38,19 +38,8 @@ export class Room {
   /** Network, router advertisements, boot files and a configuration; pxend is not started yet. */
   open(): void {
     this.network.open();
-    const router = join(this.root, 'radvd.conf');
     mkdirSync(this.logs, { recursive: true });
-    writeRouterConfig(router);
-    this.spawn('radvd', [
-      'radvd',
-      '--nodaemon',
-      '--config',
-      router,
-      '--pidfile',
-      join(this.root, 'radvd.pid'),
-      '--logmethod',
-      'stderr',
-    ]);
+    this.advertiseIn(this.network.namespace, BRIDGE);
     this.write(
       'etc/pxen/pxen.yaml',
       `interface: ${BRIDGE}\ndhcp:\n  pool: [10.77.0.100-10.77.0.199]\nboot:\n  console: [ttyS0]\n`,
@@ -96,6 +85,17 @@ export class Room {
     return this.spawn(spec.name, machineArgv(spec, this.network.addPort(), this.root));
   }
 
+  /** A router advertisement sender on a link: on a LAN without one, iPXE waits 16 s. */
+  advertiseIn(namespace: string, link: string): void {
+    const name = `radvd-${link}`;
+    const config = join(this.root, `${name}.conf`);
+    writeRouterConfig(config, link);
+    this.spawnIn(namespace, name, [
+      ...['radvd', '--nodaemon', '--config', config, '--pidfile', join(this.root, `${name}.pid`)],
+      ...['--logmethod', 'stderr'],
+    ]);
+  }
+
   /** Runs the command line against this room's appliance. Never throws: the exit status is part of the answer. */
   mesh(...args: string[]): Promise<MeshResult> {
     const argv = ['--root', this.root, ...args];
@@ -107,7 +107,13 @@ export class Room {
   }
 
   spawn(name: string, argv: readonly string[]): RoomProcess {
-    const child = new RoomProcess(name, [...this.network.enter(), ...argv], join(this.logs, `${name}.log`));
+    return this.spawnIn(this.network.namespace, name, argv);
+  }
+
+  /** The same in another network namespace; it is ended with the room all the same. */
+  spawnIn(namespace: string, name: string, argv: readonly string[]): RoomProcess {
+    const enter = ['ip', 'netns', 'exec', namespace];
+    const child = new RoomProcess(name, [...enter, ...argv], join(this.logs, `${name}.log`));
     this.#processes.push(child);
     return child;
   }

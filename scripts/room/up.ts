@@ -1,8 +1,10 @@
 /** `scripts/up`: a machine room on this computer, to look at and to play with. */
 import { rmSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { connect } from 'node:net';
+import { join } from 'node:path';
 import type { MachineSpec } from './machine.ts';
 import { sweepAbandoned } from './network.ts';
+import type { RoomProcess } from './process.ts';
 import { imageFolder, PROJECT, Room } from './room.ts';
 
 const ROOT = join(PROJECT, '.up');
@@ -15,6 +17,7 @@ const TULIP: MachineSpec = {
   firmware: 'bios',
   memory: 1024,
   cpus: 1,
+  reboots: true,
 };
 const STRANGER: MachineSpec = {
   name: 'stranger',
@@ -23,6 +26,7 @@ const STRANGER: MachineSpec = {
   firmware: 'uefi',
   memory: 1024,
   cpus: 1,
+  reboots: true,
 };
 const NODE_IDS = ['91d5815f', '6e6da274'];
 /** Far beyond what two machines need on two slow cores, milliseconds. */
@@ -61,16 +65,36 @@ async function show(room: Room, once: boolean, told: AbortSignal): Promise<void>
   say('network namespace, bridge and boot files are ready');
   await room.startPxend();
   say('pxend serves DHCP, TFTP and HTTP on 10.77.0.1');
-  for (const machine of [TULIP, STRANGER]) {
-    room.powerOn(machine);
+  const machines = [TULIP, STRANGER].map(machine => {
     say(`machine ${machine.name} is switched on (${machine.firmware.toUpperCase()}, no disk)`);
-  }
-  await nodesUp(room, told);
+    return room.powerOn(machine);
+  });
+  await Promise.race([nodesUp(room, told), ...[room.pxend, ...machines].map(unexpectedEnd)]);
   say('both nodes are up\n');
   process.stdout.write((await room.mesh('node', 'info')).stdout);
   if (once || told.aborted) return;
   process.stdout.write(whatNext());
   await new Promise(resolve => told.addEventListener('abort', resolve));
+}
+
+/** Rejects when a process ends that should run on: nobody has to wait for nodes that cannot come. */
+async function unexpectedEnd(child: RoomProcess): Promise<never> {
+  const code = await child.ended();
+  throw new Error(
+    `${child.name} ended with ${code}; its last lines:\n${child.output.trimEnd().split('\n').slice(-10).join('\n')}`,
+  );
+}
+
+/** A room of somebody else in the same folder would lose its files under its feet. */
+function isRunning(): Promise<boolean> {
+  return new Promise(resolve => {
+    const probe = connect(join(ROOT, 'run/pxen/pxend.sock'));
+    probe.once('error', () => resolve(false));
+    probe.once('connect', () => {
+      probe.destroy();
+      resolve(true);
+    });
+  });
 }
 
 /** Follows the boots, one line for each new step, until both agents have reported. */
@@ -94,7 +118,7 @@ async function nodesUp(room: Room, told: AbortSignal): Promise<void> {
 }
 
 function whatNext(): string {
-  const mesh = `scripts/mesh --root ${relative(process.cwd(), ROOT) || '.'}`;
+  const mesh = `sudo ${join(PROJECT, 'scripts/mesh')} --root ${ROOT}`;
   return [
     '',
     'In another terminal, try:',
@@ -102,8 +126,8 @@ function whatNext(): string {
     `  ${mesh} node ctl -n ALL "uname -a"     # a command on every node`,
     `  ${mesh} node ctl -n tulip "cat /etc/motd"`,
     `  ${mesh} overlay show tulip             # what its files are and where they come from`,
-    `  ls ${relative(process.cwd(), ROOT)}/host0/machines/tulip; edit, then: ${mesh} system configure`,
-    `  tail -f ${relative(process.cwd(), ROOT)}/var/log/tulip.log     # its serial console`,
+    `  ls ${ROOT}/host0/machines/tulip; edit, then reboot the node: ${mesh} node ctl -n tulip reboot`,
+    `  tail -f ${ROOT}/var/log/tulip.log     # its serial console`,
     '',
     'Ctrl-C ends the room and cleans up.',
     '',
@@ -113,6 +137,10 @@ function whatNext(): string {
 async function main(): Promise<number> {
   const told = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => told.abort());
+  if (await isRunning()) {
+    process.stderr.write(`up: another scripts/up runs in ${ROOT}; end it with Ctrl-C first\n`);
+    return 1;
+  }
   rmSync(ROOT, { recursive: true, force: true });
   const room = new Room({ root: ROOT });
   let status = 0;

@@ -1,5 +1,7 @@
 import { type Mac, parseMac } from '../base/mac.ts';
 import { type MachineId, machineId, type Sha256 } from '../domain/machine/genid.ts';
+import { MOST } from '../domain/node/facts.ts';
+import { isCard } from './facts/network.ts';
 import type { Tree } from './tree.ts';
 
 /** Who this machine is, found out by itself. */
@@ -22,7 +24,7 @@ export function findIdentity(tree: Tree, sha256: Sha256): Identity | undefined {
     id: machineId({ uuid, mac: bootMac }, sha256),
     uuid,
     bootMac,
-    macs: [...new Set([bootMac, ...macs])],
+    macs: [...new Set([bootMac, ...macs])].slice(0, MOST.nics),
   };
 }
 
@@ -35,7 +37,7 @@ export function bootMacOf(cmdline: string): Mac | undefined {
 function physicalMacs(tree: Tree): Mac[] {
   const net = '/sys/class/net';
   return tree.list(net).flatMap(name => {
-    if (!tree.exists(`${net}/${name}/device`)) return [];
+    if (!isCard(tree, name)) return [];
     return parseMac(tree.text(`${net}/${name}/address`) ?? '') ?? [];
   });
 }

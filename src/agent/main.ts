@@ -7,6 +7,7 @@ import { asPxenError, messageOf, PxenError } from '../base/error.ts';
 import { VERSION } from '../base/version.ts';
 import type { Sha256 } from '../domain/machine/genid.ts';
 import type { Kvm } from '../domain/node/facts.ts';
+import { MARK_PATH, parseMark } from '../domain/overlay/mark.ts';
 import { systemClock } from '../io/clock.ts';
 import { exec } from '../io/exec.ts';
 import { NodeAgent } from './agent.ts';
@@ -46,6 +47,7 @@ function run(root: string): void {
     }),
     load: gatherLoad(tree),
     sshHostKey: tree.text('/etc/ssh/ssh_host_ed25519_key.pub'),
+    overlay: parseMark(tree.text(MARK_PATH) ?? ''),
   });
   const agent = new NodeAgent(
     {

@@ -9,6 +9,8 @@ export interface NodeState {
   readonly facts: Facts;
   readonly load: Load;
   readonly sshHostKey: string | undefined;
+  /** Content of the overlay that it runs. */
+  readonly overlay: string | undefined;
 }
 
 /** What host0 has taken of an earlier report. */
@@ -19,12 +21,12 @@ export type Taken = Pick<NodeState, 'facts' | 'sshHostKey'>;
  * carries the SSH host key, and on the default overlay that key may be made after the first report.
  */
 export function buildReport(state: NodeState, taken: Taken | undefined): FullReport | Heartbeat {
-  const { facts, load, sshHostKey } = state;
+  const { facts, load, overlay, sshHostKey } = state;
   const head = { ...headOf(state.identity, state.bootId), load };
   const report =
     taken && taken.sshHostKey === sshHostKey
       ? { kind: 'heartbeat', ...head, facts: changedFacts(taken.facts, facts) }
-      : { kind: 'full', ...head, facts, sshHostKey };
+      : { kind: 'full', ...head, facts, overlay, sshHostKey };
   return structuredClone(report) as FullReport | Heartbeat;
 }
 

@@ -28,8 +28,16 @@ export function errorFromBody(body: unknown): PxenError | undefined {
   return new PxenError(code, message, { details });
 }
 
-/** A request that does not have the form of its schema, as BAD_REQUEST with one detail per problem. */
+/** A body with ten thousand wrong fields must not get ten thousand lines back. */
+const MOST_DETAILS = 20;
+const MAX_DETAIL = 200;
+
+/** A request that does not have the form of its schema, as BAD_REQUEST with one detail for each of the first problems. */
 export function badRequest(what: string, error: z.ZodError): PxenError {
-  const details = error.issues.map(issue => `${issue.path.join('.') || 'body'}: ${issue.message}`);
+  const details = error.issues
+    .slice(0, MOST_DETAILS)
+    .map(issue => `${issue.path.join('.') || 'body'}: ${issue.message}`.slice(0, MAX_DETAIL));
+  const more = error.issues.length - details.length;
+  if (more > 0) details.push(`and ${more} more`);
   return new PxenError('BAD_REQUEST', `${what} does not have the expected form`, { details });
 }

@@ -1,9 +1,8 @@
 import * as z from 'zod';
-import type { Facts, Load } from '../domain/node/facts.ts';
+import { type Facts, type Load, MOST } from '../domain/node/facts.ts';
 import { count, macSchema, text } from './values.ts';
 
-/** What is bounded here keeps one node from filling host0's memory: the numbers are far above any real machine's. */
-const addresses = z.array(z.string().max(64)).max(64);
+const addresses = z.array(z.string().max(64)).max(MOST.addresses);
 
 const cpu = z.object({
   model: text,
@@ -38,7 +37,7 @@ const pci = z.object({
 
 const bridge = z.object({
   name: z.string().max(32),
-  members: z.array(z.string().max(32)).max(1024),
+  members: z.array(z.string().max(32)).max(MOST.members),
   addresses,
 });
 
@@ -54,10 +53,10 @@ const software = z.object({
 export const factsSchema = z.object({
   cpu,
   memoryKib: count,
-  nics: z.array(nic).max(256),
-  disks: z.array(disk).max(512),
-  pci: z.array(pci).max(2048),
-  bridges: z.array(bridge).max(256),
+  nics: z.array(nic).max(MOST.nics),
+  disks: z.array(disk).max(MOST.disks),
+  pci: z.array(pci).max(MOST.pci),
+  bridges: z.array(bridge).max(MOST.bridges),
   hugepages: z.array(z.object({ sizeKib: count, total: count, free: count })).max(8),
   software,
   kvm: z.object({ state: z.enum(['unknown', 'usable', 'unusable']), reason: text.optional() }),

@@ -1,13 +1,23 @@
 import * as z from 'zod';
-import { BOOT_STAGES } from '../domain/node/timeline.ts';
+import { BOOT_STAGES, FAULTS } from '../domain/node/timeline.ts';
 import { factsSchema, loadSchema } from './facts.ts';
-import { ipv4Schema, machineIdSchema, macSchema } from './values.ts';
+import { contentSchema, ipv4Schema, machineIdSchema, macSchema } from './values.ts';
 
 const agreement = z.object({
   dhcp: machineIdSchema.optional(),
   script: machineIdSchema.optional(),
   init: machineIdSchema.optional(),
   agent: machineIdSchema.optional(),
+});
+
+/** An entry of the table in src/domain/node/symptoms.ts, with this machine's facts in `sentence`. */
+const diagnosisSchema = z.object({
+  symptom: z.string(),
+  /** Last step seen, likely cause, what to try. */
+  sentence: z.string(),
+  /** Likeliest first. */
+  causes: z.array(z.string()).readonly(),
+  tries: z.array(z.string()).readonly(),
 });
 
 /** One line of `mesh node info`. Times are milliseconds since the epoch. */
@@ -28,6 +38,12 @@ export const nodeSummarySchema = z.object({
   kvm: z.enum(['unknown', 'usable', 'unusable']).optional(),
   /** `token`: it runs its own overlay. `lease`: the default one. */
   trust: z.enum(['token', 'lease']).optional(),
+  /** What its agent says that it runs; `current`: it would get the same at a boot now. */
+  overlay: z.object({ content: contentSchema, current: z.boolean().optional() }).optional(),
+  /** What is wrong in its folder, a line each: the last good overlay is served. */
+  folderProblems: z.array(z.string()).optional(),
+  /** Why the current boot does not go on, or the node went silent. */
+  diagnosis: diagnosisSchema.optional(),
   /** One sentence when two machines claim this id, or when the places that compute it disagree. */
   problem: z.string().optional(),
 });
@@ -43,6 +59,12 @@ const bootEvent = z.object({
   idFrom: z.enum(['dhcp', 'script', 'init', 'agent']).optional(),
   uuid: z.string().optional(),
   bytes: z.number().optional(),
+  total: z.number().optional(),
+  file: z.string().optional(),
+  protocol: z.enum(['dhcp', 'tftp', 'http']).optional(),
+  retransmissions: z.number().optional(),
+  step: z.enum([...BOOT_STAGES, 'problem']).optional(),
+  fault: z.enum(FAULTS).optional(),
   milliseconds: z.number().optional(),
 });
 
@@ -51,6 +73,8 @@ const boot = z.object({
   bootId: z.string().optional(),
   events: z.array(bootEvent),
   dropped: z.number(),
+  /** Why it did not get to its agent. */
+  diagnosis: diagnosisSchema.optional(),
 });
 
 /** Answer of `GET /api/v1/nodes/:id`. */

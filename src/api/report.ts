@@ -1,6 +1,7 @@
 import * as z from 'zod';
+import { MOST } from '../domain/node/facts.ts';
 import { factsSchema, loadSchema } from './facts.ts';
-import { machineIdSchema, macSchema, text } from './values.ts';
+import { contentSchema, machineIdSchema, macSchema, text } from './values.ts';
 
 /** Who the agent found itself to be. */
 const identity = z.object({
@@ -9,7 +10,7 @@ const identity = z.object({
   /** The card the machine booted from: the id hangs on it where the UUID is no use. */
   bootMac: macSchema,
   /** Every physical card. */
-  macs: z.array(macSchema).max(256),
+  macs: z.array(macSchema).max(MOST.nics),
 });
 
 const common = {
@@ -26,6 +27,8 @@ const full = z.object({
   ...common,
   facts: factsSchema,
   load: loadSchema,
+  /** The mark of the overlay that it runs, /etc/pxen/overlay.json. */
+  overlay: contentSchema.optional(),
   /** The line of /etc/ssh/ssh_host_ed25519_key.pub. */
   sshHostKey: z.string().max(1024).optional(),
 });

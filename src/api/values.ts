@@ -19,6 +19,9 @@ export const macSchema = z.custom<Mac>(
   'expected a MAC address such as 52:54:00:12:34:56',
 );
 
+/** SHA-256 of an overlay, as its mark has it. */
+export const contentSchema = z.string().regex(/^[0-9a-f]{64}$/);
+
 export const ipv4Schema = z.custom<Ipv4>(
   value => typeof value === 'string' && parseIpv4(value) !== undefined,
   'expected an IPv4 address',

@@ -65,6 +65,11 @@ export const ERROR_KINDS = {
     about: 'The operating system refused: root rights (or a capability) are missing.',
   },
   PORT_IN_USE: { exit: 1, http: 500, about: 'Another program already listens on a port that pxend needs.' },
+  RATE_LIMITED: {
+    exit: 77,
+    http: 429,
+    about: 'Too many wrong tokens came from this address; wait a minute and use the right one.',
+  },
   SERVER_DOWN: { exit: 69, http: 503, about: 'pxend does not answer on its control socket.' },
   STATE_UNUSABLE: { exit: 1, http: 500, about: 'The state directory or its database cannot be used.' },
   TIMEOUT: { exit: 1, http: 504, about: 'Something took longer than its time limit.' },

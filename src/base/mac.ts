@@ -1,5 +1,3 @@
-import { toHex } from './bytes.ts';
-
 declare const brand: unique symbol;
 /** A MAC address in lower case with colons, `52:54:00:12:34:56`. */
 export type Mac = string & { readonly [brand]: 'Mac' };
@@ -16,6 +14,9 @@ export function parseMac(text: string): Mac | undefined {
   return digits.match(/../g)?.join(':') as Mac;
 }
 
+/** Every DHCP datagram asks for a MAC several times. */
+const PAIRS = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
+
 export function macFromBytes(bytes: Uint8Array): Mac {
-  return (toHex(bytes.subarray(0, 6)).match(/../g) ?? []).join(':') as Mac;
+  return Array.from(bytes.subarray(0, 6), byte => PAIRS[byte]).join(':') as Mac;
 }

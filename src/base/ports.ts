@@ -3,8 +3,10 @@ import type { Ipv4 } from './ipv4.ts';
 
 /** Time as a dependency. */
 export interface Clock {
-  /** Milliseconds since the Unix epoch. */
+  /** Milliseconds since the Unix epoch: for people, records and whatever must hold after a restart. May be set. */
   now(): number;
+  /** Milliseconds since some fixed moment: for time-outs, pauses and durations. Nobody can set it. */
+  elapsed(): number;
   /** Calls back once after so many milliseconds; the returned function calls it off. */
   after(milliseconds: number, callback: () => void): () => void;
 }
@@ -51,6 +53,8 @@ export interface UdpSocket {
   readonly local: UdpPeer;
   /** Never throws; a failed send reaches `onError`. `to` is left out on a connected socket. */
   send(bytes: Uint8Array, to?: UdpPeer): void;
+  /** Sends one after the other; the failure of several reaches `onError` once. */
+  sendAll(datagrams: readonly Uint8Array[], to?: UdpPeer): void;
   close(): Promise<void>;
 }
 

@@ -1,8 +1,15 @@
 import { Argument, Command, InvalidArgumentError, Option } from 'commander';
 import { VERSION } from '../base/version.ts';
+import { nodeAdopt } from './commands/adopt.ts';
+import { overlayDiff } from './commands/diff.ts';
+import { systemDoctor } from './commands/doctor.ts';
 import { nodeCtl, nodeInfo } from './commands/node.ts';
 import { overlayBuild, overlayShow } from './commands/overlay.ts';
+import { nodePcap } from './commands/pcap.ts';
+import { systemStatus } from './commands/status.ts';
 import { systemConfigure } from './commands/system.ts';
+import { systemToken } from './commands/token.ts';
+import { nodeTrace } from './commands/trace.ts';
 import { completionScript, SHELLS, type Shell } from './completion.ts';
 import type { Context } from './context.ts';
 
@@ -17,6 +24,8 @@ export function commandLine(run: (command: Command, action: Action) => Promise<v
     )
     .version(VERSION, '-V, --version', 'print the version')
     .addOption(rootOption())
+    .addOption(new Option('--server <url>', 'ask the pxend of another machine').env('PXEN_SERVER'))
+    .addOption(new Option('--token-file <file>', 'its API token, for --server').env('PXEN_TOKEN_FILE'))
     .option('--json', 'print JSON instead of text')
     .configureHelp({ showGlobalOptions: true })
     .showHelpAfterError('(mesh --help lists the commands)');
@@ -30,6 +39,31 @@ export function commandLine(run: (command: Command, action: Action) => Promise<v
     .action((options: { check?: boolean }, command: Command) =>
       run(command, context => systemConfigure(context, { check: options.check === true })),
     );
+
+  system
+    .command('token')
+    .description('print the API token, with which mesh works from other machines')
+    .option('--rotate', 'make a new one; the old one is good no more')
+    .addHelpText(
+      'after',
+      examples(
+        'mesh system token > token && chmod 600 token',
+        'mesh --server http://host0 --token-file token node info',
+      ),
+    )
+    .action((options: { rotate?: boolean }, command: Command) =>
+      run(command, context => systemToken(context, { rotate: options.rotate === true })),
+    );
+  system
+    .command('status')
+    .description('what this appliance is doing: addresses, leases, nodes, overlays, problems')
+    .addHelpText('after', examples('mesh system status', 'mesh system status --json | jq .leases'))
+    .action((_options: object, command: Command) => run(command, context => systemStatus(context)));
+  system
+    .command('doctor')
+    .description('check this computer and its network for what keeps machines from booting')
+    .addHelpText('after', examples('mesh system doctor', 'mesh --root /tmp/lab system doctor'))
+    .action((_options: object, command: Command) => run(command, context => systemDoctor(context)));
 
   const overlay = mesh.command('overlay').description('what a machine gets laid over its root');
   overlay
@@ -56,6 +90,17 @@ export function commandLine(run: (command: Command, action: Action) => Promise<v
       run(command, context => overlayShow(context, name)),
     );
 
+  overlay
+    .command('diff')
+    .description(
+      'show what would change on a node at its next boot; exit status 0: nothing, 1: something, 2: trouble',
+    )
+    .argument('<node>', 'machine id or name')
+    .addHelpText('after', examples('mesh overlay diff rack1-07', 'mesh overlay diff 91d5815f --json'))
+    .action((name: string, _options: object, command: Command) =>
+      run(command, context => overlayDiff(context, name)),
+    );
+
   const node = mesh.command('node').description('the machines that have been seen');
   node
     .command('info')
@@ -67,6 +112,57 @@ export function commandLine(run: (command: Command, action: Action) => Promise<v
     )
     .action((name: string | undefined, _options: object, command: Command) =>
       run(command, context => nodeInfo(context, name)),
+    );
+  node
+    .command('trace')
+    .description('show a boot step by step, with times, sizes and packets sent again, and why it stopped')
+    .argument('<node>', 'machine id, name or MAC address')
+    .option('-f, --follow', 'print the steps as they come, until the agent reports')
+    .option('-b, --boot <n>', 'which boot: 1 is the last, 2 the one before', wholeNumber, 1)
+    .addHelpText(
+      'after',
+      examples(
+        'mesh node trace 91d5815f',
+        'mesh node trace rack1-07 --boot 2',
+        'mesh node trace 52:54:00:77:00:01 --follow',
+      ),
+    )
+    .action((name: string, options: { follow?: boolean; boot: number }, command: Command) =>
+      run(command, context =>
+        nodeTrace(context, name, { follow: options.follow === true, boot: options.boot }),
+      ),
+    );
+  node
+    .command('pcap')
+    .description("write the machine's last boot, as pxend saw it, to a file for Wireshark or tcpdump")
+    .argument('<node>', 'machine id, name or MAC address')
+    .requiredOption('-o, --output <file>', 'pcapng file to write, - for standard output')
+    .addHelpText(
+      'after',
+      examples(
+        'mesh node pcap rack1-07 -o rack1-07.pcapng',
+        'mesh node pcap 91d5815f -o - | tcpdump -n -r -',
+      ),
+    )
+    .action((name: string, options: { output: string }, command: Command) =>
+      run(command, context => nodePcap(context, name, options.output)),
+    );
+  node
+    .command('adopt')
+    .description('give a machine that runs the default overlay a folder of its own under /host0/machines')
+    .argument('<id>', 'machine id')
+    .requiredOption('--name <name>', 'name of the folder and of the machine')
+    .option('--groups <groups>', 'groups it is in, separated by commas', '')
+    .option('--force', 'also a machine that has never been seen')
+    .addHelpText(
+      'after',
+      examples(
+        'mesh node adopt 91d5815f --name rack1-07',
+        'mesh node adopt 91d5815f --name rack1-07 --groups slurm,web',
+      ),
+    )
+    .action((id: string, options: { name: string; groups: string; force?: boolean }, command: Command) =>
+      run(command, context => nodeAdopt(context, id, { ...options, force: options.force === true })),
     );
   node
     .command('ctl')
@@ -106,6 +202,12 @@ function machineArgument(): Argument {
 
 function examples(...lines: string[]): string {
   return `\nExamples:\n${lines.map(line => `  ${line}`).join('\n')}`;
+}
+
+function wholeNumber(text: string): number {
+  const value = Number(text);
+  if (Number.isInteger(value) && value > 0) return value;
+  throw new InvalidArgumentError('expected a whole number from 1.');
 }
 
 function seconds(text: string): number {

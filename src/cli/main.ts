@@ -3,13 +3,21 @@ import { asPxenError, ERROR_KINDS, PxenError } from '../base/error.ts';
 import { commandLine } from './commandline.ts';
 import { printError, systemTerminal } from './output/terminal.ts';
 
+interface GlobalOptions {
+  readonly root: string;
+  readonly json?: boolean;
+  readonly server?: string;
+  readonly tokenFile?: string;
+}
+
 /** Parses, runs, and returns the exit status. Never throws. */
 async function main(argv: readonly string[]): Promise<number> {
   const terminal = systemTerminal();
   let status = 0;
   const mesh = commandLine(async (command, action) => {
-    const options = command.optsWithGlobals<{ root: string; json?: boolean }>();
-    status = await action({ terminal, root: options.root, json: options.json === true, now: Date.now });
+    const { root, json, server: url, tokenFile } = command.optsWithGlobals<GlobalOptions>();
+    const server = url === undefined ? undefined : { url, tokenFile };
+    status = await action({ terminal, root, json: json === true, now: Date.now, server });
   });
   for (const command of everyCommand(mesh))
     command

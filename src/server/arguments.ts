@@ -13,6 +13,8 @@ export interface DaemonArguments {
   readonly configGiven: boolean;
   readonly check: boolean;
   readonly systemdUnit: boolean;
+  /** What a start with the same meaning needs on its command line. */
+  readonly options: readonly string[];
   readonly settings: Partial<Record<SettingPath, string>>;
 }
 
@@ -20,20 +22,30 @@ export interface DaemonArguments {
 export function parseArguments(argv: readonly string[]): DaemonArguments | number {
   const command = daemonCommand();
   try {
-    command.exitOverride().parse(argv, { from: 'user' });
+    command
+      .exitOverride()
+      .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'pxend: ')) })
+      .parse(argv, { from: 'user' });
   } catch (thrown) {
     if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? 0 : ERROR_KINDS.USAGE.exit;
     throw thrown;
   }
   const options = command.opts<{ root: string; config?: string; check?: boolean; systemdUnit?: boolean }>();
   const root = resolve(options.root);
+  const config = options.config === undefined ? undefined : resolve(options.config);
+  const settings = settingsOf(command);
   return {
     root,
-    config: options.config === undefined ? placesUnder(root).config : resolve(options.config),
+    config: config ?? placesUnder(root).config,
     configGiven: options.config !== undefined,
     check: options.check === true,
     systemdUnit: options.systemdUnit === true,
-    settings: settingsOf(command),
+    options: [
+      ...['--root', root],
+      ...(config === undefined ? [] : ['--config', config]),
+      ...SETTING_PATHS.flatMap(path => (settings[path] === undefined ? [] : [flagOf(path), settings[path]])),
+    ],
+    settings,
   };
 }
 
@@ -61,7 +73,8 @@ function daemonCommand(): Command {
 
 function settingOption(path: SettingPath): Option {
   const fallback = fallbackText(path);
-  const text = `${SETTINGS[path].about}${fallback === '' ? '' : ` (default: ${fallback})`}`;
+  const { about, expected } = SETTINGS[path];
+  const text = `${about} Expects ${expected}${fallback === '' ? '' : ` (default: ${fallback})`}`;
   return new Option(`${flagOf(path)} <value>`, text);
 }
 

@@ -1,35 +1,70 @@
+import type { NodeSummary } from '../api/nodes.ts';
+import { PxenError } from '../base/error.ts';
 import type { Service } from '../base/ports.ts';
 import { VERSION } from '../base/version.ts';
 import type { Backstage } from '../service/http/api.ts';
+import type { BuildChronicle } from '../service/overlay/chronicle.ts';
+import type { Recorder } from '../service/recorder/recorder.ts';
 import type { Registry } from '../service/registry/registry.ts';
 import type { Remote } from '../service/remote.ts';
+import type { BootTokens } from '../service/tokens.ts';
 import type { MachineNames } from './machines.ts';
+import { type StatusSources, statusOf } from './status.ts';
 
 export interface BackstageParts {
   readonly registry: Registry;
   readonly remote: Remote;
   readonly names: MachineNames;
+  readonly chronicle: BuildChronicle;
+  readonly tokens: BootTokens;
+  readonly recorder: Recorder;
+  readonly status: StatusSources;
   /** Asked when health is asked: the list is complete only when the appliance is. */
   readonly services: () => readonly Service[];
 }
 
 /** What the API is told: the registry's nodes with the names of their folders, commands on nodes, and how every part is. */
-export function backstage({ registry, remote, names, services }: BackstageParts): Backstage {
+export function backstage(parts: BackstageParts): Backstage {
+  const { registry, remote, names, chronicle, tokens, services } = parts;
   return {
-    report: (report, from, token) => registry.report(report, from, token),
+    async report(report, from, token) {
+      const answer = await registry.report(report, from, token);
+      // It came with the credential of the machine's own overlay, so that has arrived.
+      if (token !== undefined) await tokens.burn(report.id);
+      return answer;
+    },
     async nodes() {
       await names.refresh();
-      return registry.nodes().map(node => ({ ...node, name: names.of(node.id) }));
+      return registry.nodes().map(node => withOverlay(node, names, chronicle));
     },
     async node(id) {
       await names.refresh();
-      return { ...registry.node(id), name: names.of(id) };
+      return withOverlay(registry.node(id), names, chronicle);
     },
     ctl({ nodes, command, timeoutSeconds }, onLine, signal) {
       return remote.ctl(registry.targets(nodes), command, onLine, { timeoutSeconds, signal });
     },
+    async capture(id) {
+      const { macs, address, boots } = registry.node(id);
+      const since = boots.at(-1)?.startedAt ?? 0;
+      const heardFrom = boots.at(-1)?.events.flatMap(event => event.address ?? []) ?? [];
+      const addresses = [...new Set([...heardFrom, ...(address ? [address] : [])])];
+      const capture = parts.recorder.capture({ id, macs, addresses, since });
+      if (capture) return capture;
+      throw new PxenError('NOT_FOUND', `nothing is recorded of the last boot of ${id}`, {
+        details: [
+          'captures are kept in the memory of pxend: a restart, or many other machines since, loses them',
+        ],
+      });
+    },
+    async status() {
+      await names.refresh();
+      const problems = registry.problems(MOST_PROBLEMS).map(each => ({ ...each, name: names.of(each.node) }));
+      const now = { parts: complaintsOf(services()), nodes: registry.nodes(), problems };
+      return statusOf(parts.status, now);
+    },
     health() {
-      const complaints = services().map(service => [service.name, service.health() ?? null] as const);
+      const complaints = Object.entries(complaintsOf(services()));
       return {
         ok: complaints.every(([, text]) => text === null),
         version: VERSION,
@@ -37,4 +72,19 @@ export function backstage({ registry, remote, names, services }: BackstageParts)
       };
     },
   };
+}
+
+const MOST_PROBLEMS = 5;
+
+function complaintsOf(services: readonly Service[]): Record<string, string | null> {
+  return Object.fromEntries(services.map(service => [service.name, service.health() ?? null]));
+}
+
+/** The node with the name and the problems of its folder, and with whether it runs what it would get now. */
+function withOverlay<T extends NodeSummary>(node: T, names: MachineNames, chronicle: BuildChronicle): T {
+  const name = names.of(node.id);
+  const served = names.served(node.id);
+  const overlay = node.overlay && { ...node.overlay, current: node.overlay.content === served };
+  const problems = name === undefined ? [] : chronicle.problemsOf(name);
+  return { ...node, name, overlay, folderProblems: problems.length === 0 ? undefined : [...problems] };
 }

@@ -2,11 +2,9 @@ import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Log, Service } from '../base/ports.ts';
-import type { Places } from '../domain/config/places.ts';
+import { neededFiles } from '../domain/boot/neededfiles.ts';
+import { type Places, placeOf } from '../domain/config/places.ts';
 import type { Config } from '../domain/config/settings.ts';
-
-/** Files of the network boot programs that DHCP names, by architecture. */
-const BOOT_PROGRAMS = ['undionly.kpxe', 'snponly.efi'];
 
 /**
  * The folders that are served, and whether what a machine needs to boot is in them. Missing files are a complaint and
@@ -19,12 +17,8 @@ export class BootFiles implements Service {
   readonly #log: Log;
 
   constructor(places: Places, config: Config, log: Log) {
-    const boot = [config['boot.kernel'], config['boot.initramfs'], config['boot.modloop']];
     this.#places = places;
-    this.#needed = [
-      ...boot.map(name => join(places.http, 'boot', name)),
-      ...BOOT_PROGRAMS.map(name => join(places.tftp, name)),
-    ];
+    this.#needed = neededFiles(config).map(file => placeOf(file, places));
     this.#log = log;
   }
 

@@ -1,7 +1,14 @@
-import { formatDiagnostic } from '../base/diagnostic.ts';
 import type { Log, Service } from '../base/ports.ts';
+import type { BuildChronicle } from '../service/overlay/chronicle.ts';
 import type { OverlayService } from '../service/overlay/overlay.ts';
 import type { MachineNames } from './machines.ts';
+
+export interface FirstBuildParts {
+  readonly overlays: OverlayService;
+  readonly names: MachineNames;
+  readonly chronicle: BuildChronicle;
+  readonly log: Log;
+}
 
 /**
  * Builds all overlays before the first machine is answered, so that none gets those of an older pxen or address.
@@ -9,30 +16,25 @@ import type { MachineNames } from './machines.ts';
  */
 export class FirstBuild implements Service {
   readonly name = 'overlays';
-  readonly #overlays: OverlayService;
-  readonly #names: MachineNames;
-  readonly #log: Log;
-  #trouble: string | undefined;
+  readonly #p: FirstBuildParts;
 
-  constructor(overlays: OverlayService, names: MachineNames, log: Log) {
-    this.#overlays = overlays;
-    this.#names = names;
-    this.#log = log;
+  constructor(parts: FirstBuildParts) {
+    this.#p = parts;
   }
 
   async start(): Promise<void> {
-    const { folders, problems } = await this.#overlays.build();
-    for (const problem of problems) this.#log.warn('overlay', formatDiagnostic(problem));
-    if (problems.length > 0)
-      this.#trouble = `${problems.length} problems in /host0; see: mesh system configure --check`;
-    const served = folders.filter(folder => folder.served).length;
-    this.#log.info('overlay', `${served} of ${folders.length} machine folders are served`);
-    await this.#names.refresh();
+    const { chronicle, log, names, overlays } = this.#p;
+    const report = await overlays.build();
+    chronicle.tell(report);
+    const served = report.folders.filter(folder => folder.served).length;
+    log.info('overlay', `${served} of ${report.folders.length} machine folders are served`);
+    await names.refresh();
   }
 
   async stop(): Promise<void> {}
 
+  /** Of now, whoever built last. */
   health(): string | undefined {
-    return this.#trouble;
+    return this.#p.chronicle.health();
   }
 }

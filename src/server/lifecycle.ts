@@ -4,14 +4,14 @@ import type { Log, Service } from '../base/ports.ts';
 /** Everything must be gone within 2 s of SIGTERM; a part that does not stop in this time is left behind. Milliseconds. */
 const STOP_LIMIT = 1500;
 
-/** Starts services in order. When one fails, those before it are stopped in reverse and its error is thrown. */
+/** Starts services in order. When one fails, it (half of it may run) and those before it are stopped in reverse, and its error is thrown. */
 export async function startAll(services: readonly Service[], log: Log): Promise<void> {
   for (const [position, service] of services.entries()) {
     try {
       await service.start();
       log.debug('pxend', `${service.name} started`);
     } catch (error) {
-      await stopAll(services.slice(0, position), log);
+      await stopAll(services.slice(0, position + 1), log);
       throw error;
     }
   }

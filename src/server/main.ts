@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { asPxenError, ERROR_KINDS, type PxenError } from '../base/error.ts';
 import type { Log } from '../base/ports.ts';
 import { placesUnder } from '../domain/config/places.ts';
@@ -6,6 +7,7 @@ import { loadConfiguration, siteNetwork } from '../io/configuration.ts';
 import { openLog } from '../io/log.ts';
 import { type Appliance, openAppliance } from './appliance.ts';
 import { type DaemonArguments, parseArguments } from './arguments.ts';
+import { settleDhcpMode } from './dhcpmode.ts';
 import { startAll, stopAll } from './lifecycle.ts';
 import { systemdUnit } from './systemd.ts';
 
@@ -13,13 +15,20 @@ import { systemdUnit } from './systemd.ts';
 async function main(): Promise<number> {
   const told = parseArguments(process.argv.slice(2));
   if (typeof told === 'number') return told;
-  if (told.systemdUnit) return print(systemdUnit(told.root));
-  const config = load(told);
-  const network = siteNetwork(config, told.config, localAddresses());
-  if (told.check) return print(`${told.config}: the configuration is good`);
-  const log = openLog({ level: config['log.level'], format: config['log.format'] });
+  if (told.systemdUnit) return print(systemdUnit(told.options));
+  const loaded = load(told);
+  const network = siteNetwork(loaded, told.config, localAddresses());
+  if (told.check) return print(checked(told.config));
+  const log = openLog({ level: loaded['log.level'], format: loaded['log.format'] });
+  const config = await settleDhcpMode(loaded, network, log);
   const appliance = await openAppliance({ places: placesUnder(told.root), config, network, log });
   return serve(appliance, log);
+}
+
+function checked(file: string): string {
+  return existsSync(file)
+    ? `${file}: the configuration is good`
+    : `${file}: no such file; defaults, environment and flags are good`;
 }
 
 function load(told: DaemonArguments): ReturnType<typeof loadConfiguration> {

@@ -1,3 +1,4 @@
+import type { Ipv4 } from '../base/ipv4.ts';
 import type { Refusal, ServedFile, ServedFiles } from '../base/served.ts';
 import { scriptRequestFromName } from '../domain/boot/scriptrequest.ts';
 import type { BootScripts } from '../service/scripts.ts';
@@ -10,10 +11,10 @@ export class ScriptFiles implements ServedFiles {
     this.#scripts = scripts;
   }
 
-  async open(name: string): Promise<ServedFile | Refusal> {
+  async open(name: string, peer?: Ipv4): Promise<ServedFile | Refusal> {
     const request = scriptRequestFromName(name);
     if (request === null) return { reason: 'missing', text: `${name}: no boot script` };
-    return fileOf(new TextEncoder().encode(await this.#scripts.answer(request, undefined)));
+    return fileOf(new TextEncoder().encode(await this.#scripts.answer(request, peer)));
   }
 }
 

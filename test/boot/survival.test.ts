@@ -18,7 +18,7 @@ const machine = (number: number, more: Partial<MachineSpec> = {}): MachineSpec =
   ...more,
 });
 
-describe('UEFI HTTP boot', () => {
+describe('other ways to start', () => {
   const room = new Room();
   beforeAll(async () => {
     room.open();
@@ -26,6 +26,15 @@ describe('UEFI HTTP boot', () => {
     await room.startPxend();
   });
   afterAll(() => room.close());
+
+  test('a BIOS machine loads undionly.kpxe by TFTP, and what that asks for boots it to the agent', async () => {
+    const bios = room.powerOn(machine(4, { firmware: 'bios-chain', cpus: 2 }));
+    const [, id = ''] = await bios.saw(/pxen-agent: (\w{8}) reported to/, PATIENCE);
+    const node: NodeDetail = JSON.parse((await room.mesh('node', 'info', id, '--json')).stdout);
+    const texts = node.boots.flatMap(boot => boot.events).filter(event => event.stage === 'nbp');
+    expect(texts.map(event => event.text)).toEqual([expect.stringContaining('undionly.kpxe')]);
+    await bios.stop('SIGKILL');
+  });
 
   test('a firmware that speaks HTTP gets its boot program by HTTP and boots to the agent', async () => {
     const uefi = room.powerOn(machine(1, { firmware: 'uefi-http', memory: 1024, cpus: 2 }));

@@ -4,7 +4,10 @@ import { join } from 'node:path';
 import { fromHex } from '../../src/base/bytes.ts';
 import { ANY, type Ipv4 } from '../../src/base/ipv4.ts';
 import { type BootRequest, classify } from '../../src/domain/boot/classify.ts';
-import type { DhcpPolicy } from '../../src/domain/boot/policy.ts';
+import type { DhcpPolicy, Subnet } from '../../src/domain/boot/policy.ts';
+import { AddressPool, type AddressRange } from '../../src/domain/lease/pool.ts';
+import { type Reservation, Reservations } from '../../src/domain/lease/reservation.ts';
+import { LeaseTable } from '../../src/domain/lease/table.ts';
 import type { Sha256 } from '../../src/domain/machine/genid.ts';
 import { type MessageType, OPTION } from '../../src/wire/dhcp4/code.ts';
 import { addressesOption } from '../../src/wire/dhcp4/option-address.ts';
@@ -18,20 +21,65 @@ export const sha256: Sha256 = data => createHash('sha256').update(data).digest()
 
 export const address = (text: string): Ipv4 => text as Ipv4;
 
+/** What a test may change in `dhcpPolicy`: the own network is told by its parts. */
+export interface PolicyChanges extends Partial<Omit<DhcpPolicy, 'subnets' | 'reservations'>> {
+  readonly pool?: readonly AddressRange[];
+  readonly router?: Ipv4;
+  readonly dns?: readonly Ipv4[];
+  readonly domain?: string;
+  readonly leaseSeconds?: number;
+  /** Networks behind relays. */
+  readonly others?: readonly Subnet[];
+  readonly reservations?: readonly Partial<Reservation>[];
+}
+
+export const range = (first: string, last = first): AddressRange => ({
+  first: address(first),
+  last: address(last),
+});
+
 /** A server 10.77.0.1/24 with three addresses to give. */
-export function dhcpPolicy(changes: Partial<DhcpPolicy> = {}): DhcpPolicy {
+export function dhcpPolicy(changes: PolicyChanges = {}): DhcpPolicy {
+  const { pool = [range('10.77.0.100', '10.77.0.102')], others = [], reservations = [], ...rest } = changes;
+  const { router, dns = [], domain, leaseSeconds = 3600, ...boot } = rest;
+  const server = { address: address('10.77.0.1'), prefix: 24 };
+  const kept = reservations.map(
+    one =>
+      ({ mac: undefined, id: undefined, hostname: undefined, address: ANY, ...one }) satisfies Reservation,
+  );
+  const addresses = new AddressPool(
+    server,
+    pool,
+    kept.map(one => one.address),
+  );
   return {
-    server: { address: address('10.77.0.1'), prefix: 24 },
-    pool: [{ first: address('10.77.0.100'), last: address('10.77.0.102') }],
-    leaseSeconds: 3600,
-    router: undefined,
-    dns: [],
-    domain: undefined,
+    server,
+    subnets: [{ pool: addresses, router, dns, domain, leaseSeconds }, ...others],
+    reservations: new Reservations(kept),
     httpBase: 'http://10.77.0.1',
     transport: 'auto',
     hostname: () => undefined,
-    ...changes,
+    ...boot,
   };
+}
+
+/** A network behind a relay: the named addresses of 10.88.0.0/24, lent for 10 minutes. */
+export function relayedSubnet(first = '10.88.0.100', last = '10.88.0.102'): Subnet {
+  return {
+    pool: new AddressPool({ address: address('10.88.0.0'), prefix: 24 }, [range(first, last)], []),
+    leaseSeconds: 600,
+    router: address('10.88.0.1'),
+    dns: [address('10.77.0.1')],
+    domain: 'far.example',
+  };
+}
+
+export function leaseTable({ subnets, reservations }: DhcpPolicy): LeaseTable {
+  return new LeaseTable(
+    subnets.map(({ pool }) => pool),
+    [],
+    reservations,
+  );
 }
 
 export interface RequestFields {

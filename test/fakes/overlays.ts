@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { PxenError } from '../../src/base/error.ts';
 import type { Member } from '../../src/domain/overlay/members.ts';
-import type { SourceFile, SourceFiles } from '../../src/domain/overlay/source.ts';
+import type { FoundFile, SourceFile, SourceFiles, Stamp } from '../../src/domain/overlay/source.ts';
 import type {
   OverlayPacker,
   OverlayRecord,
@@ -12,17 +12,32 @@ import type {
 /** Files by absolute path, as text; change `files` between two builds. */
 export class MemoryFiles implements SourceFiles {
   files: Record<string, string>;
+  /** What was read, in order. */
+  readonly reads: string[] = [];
 
   constructor(files: Record<string, string>) {
     this.files = files;
   }
 
-  async folders(path: string): Promise<string[]> {
+  /** As when a disk is not mounted. */
+  gone = false;
+
+  async folders(path: string): Promise<string[] | undefined> {
+    if (this.gone) return undefined;
     const below = Object.keys(this.files).filter(name => name.startsWith(`${path}/`));
     return [...new Set(below.map(name => name.slice(path.length + 1).split('/')[0] ?? ''))].sort();
   }
 
   async read(path: string, limit: number): Promise<SourceFile> {
+    this.reads.push(path);
+    return { ...this.#find(path, limit), stamp: await this.stamp(path) };
+  }
+
+  async stamp(path: string): Promise<Stamp> {
+    return JSON.stringify(this.files[path] ?? null);
+  }
+
+  #find(path: string, limit: number): FoundFile {
     const text = this.files[path];
     if (text === undefined) return { kind: 'missing', reason: 'does not exist' };
     if (text.length > limit) return { kind: 'unusable', reason: 'is too large' };

@@ -70,6 +70,10 @@ export class FakeSocket implements UdpSocket {
     this.#network.send({ from: this.local, to, bytes: bytes.slice() });
   }
 
+  sendAll(datagrams: readonly Uint8Array[], to?: UdpPeer): void {
+    for (const bytes of datagrams) this.send(bytes, to);
+  }
+
   async close(): Promise<void> {
     this.#network.sockets.delete(this);
   }

@@ -1,17 +1,28 @@
 import { performance } from 'node:perf_hooks';
 import { expect, test } from 'vitest';
+import { ANY } from '../../src/base/ipv4.ts';
+import type { Mac } from '../../src/base/mac.ts';
 import { classify } from '../../src/domain/boot/classify.ts';
 import { decide } from '../../src/domain/boot/decide.ts';
-import { AddressPool } from '../../src/domain/lease/pool.ts';
-import { LeaseTable } from '../../src/domain/lease/table.ts';
+import { decideProxy } from '../../src/domain/boot/decideproxy.ts';
 import { destination } from '../../src/wire/dhcp4/destination.ts';
 import { maxMessageSize } from '../../src/wire/dhcp4/option-number.ts';
 import { decode, encode } from '../../src/wire/dhcp4/packet.ts';
 import { summary } from '../../src/wire/dhcp4/summary.ts';
-import { dhcpPolicy, goldenBytes, goldenNames, sha256 } from '../fakes/dhcp.ts';
+import {
+  address,
+  dhcpPolicy,
+  goldenBytes,
+  goldenNames,
+  leaseTable,
+  relayedSubnet,
+  sha256,
+} from '../fakes/dhcp.ts';
 
 const SECONDS = Number(process.env['PXEN_FUZZ_SECONDS'] ?? 2);
 const SEED = Number(process.env['PXEN_FUZZ_SEED'] ?? Date.now() % 2 ** 32);
+/** The card of the packets in test/golden. */
+const RESERVED = '52:54:00:12:34:56' as Mac;
 /** One packet at worst, with the pauses of a busy machine in it. A loop that the input can prolong takes far longer. */
 const SLOWEST_MS = 1000;
 
@@ -45,8 +56,11 @@ test(
   () => {
     const random = randomFrom(SEED);
     const originals = goldenNames().map(goldenBytes);
-    const policy = dhcpPolicy();
-    const leases = new LeaseTable(new AddressPool(policy.server, policy.pool, []), []);
+    const policy = dhcpPolicy({
+      others: [relayedSubnet()],
+      reservations: [{ mac: RESERVED, address: address('10.77.0.50') }],
+    });
+    const leases = leaseTable(policy);
     const outcomes = new Map<string, number>();
     let now = 1_700_000_000_000;
     let slowest = 0;
@@ -65,6 +79,8 @@ test(
         expect(encode(decision.reply, size).length).toBeLessThanOrEqual(size - 28);
         destination(decision.reply);
       }
+      const proxied = decideProxy(request, random(2) === 0 ? 'dhcp' : 'proxy', policy);
+      if (proxied.kind !== 'ignore') expect(proxied.reply.yiaddr).toBe(ANY);
       return decision.kind;
     };
 

@@ -209,6 +209,46 @@ describe('mesh beside a running pxend', () => {
     });
   });
 
+  test('a change under /host0 is served within two seconds without any command, and a broken one is said', async () => {
+    const motd = async (): Promise<number | undefined> => {
+      const { stdout } = await room.mesh('overlay', 'show', 'tulip', '--json');
+      const shown: { entries: { path: string; size: number }[] } = JSON.parse(stdout);
+      return shown.entries.find(({ path }) => path === '/etc/motd')?.size;
+    };
+    expect(await motd()).toBe(5);
+    room.write('host0/machines/tulip/motd', 'good, and longer than before\n');
+    const deadline = performance.now() + 2000;
+    let size = await motd();
+    while (size === 5 && performance.now() < deadline) size = await motd();
+    expect(size).toBe(29);
+    room.write('host0/machines/tulip/manifest', 'Q\n');
+    await room.pxend.saw(
+      /manifest:1: action: got "Q"[^\n]*\n[^\n]*refused, the last good overlay stays: tulip/,
+      2000,
+    );
+    expect(await motd()).toBe(29);
+    room.write(
+      'host0/machines/tulip/manifest',
+      'O MODE=root:root:0644 SRC=/host0/machines/tulip/motd TGT=/etc/motd\n',
+    );
+    await room.pxend.saw(/got "Q".*overlay: in order again: tulip/s, 2000);
+  });
+
+  test('adopt makes a folder whose overlay is served at once; a stranger needs --force', async () => {
+    expect(await room.mesh('node', 'adopt', '6e6da274', '--name', 'rose')).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('mesh: no machine 6e6da274 has been seen here\n'),
+    });
+    const { code, stdout } = await room.mesh('node', 'adopt', '6e6da274', '--name', 'rose', '--force');
+    expect({ code, stdout }).toEqual({
+      code: 0,
+      stdout: expect.stringMatching(
+        /^\/host0\/machines\/rose: made, with UUID, manifest\nits overlay is built, [\d.]+ KiB, and served from now on\nit gets it at its next boot\n$/,
+      ),
+    });
+    expect(await room.mesh('overlay', 'diff', 'rose')).toMatchObject({ code: 2 });
+  });
+
   test('healthz says which part is not well: there is no kernel in this room', async () => {
     const answer = spawnSync(
       'ip',
@@ -262,7 +302,7 @@ describe('mesh without a pxend', () => {
   test('configure works all the same', async () => {
     expect(await room.mesh('system', 'configure', '--check')).toEqual({
       code: 0,
-      stdout: '1 machine folders are in order\n',
+      stdout: '2 machine folders are in order\n',
       stderr: '',
     });
   });

@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
 import { type Ipv4, parseCidr } from '../../src/base/ipv4.ts';
 import type { DhcpPolicy } from '../../src/domain/boot/policy.ts';
+import { AddressPool } from '../../src/domain/lease/pool.ts';
+import { Reservations } from '../../src/domain/lease/reservation.ts';
 import { systemClock } from '../../src/io/clock.ts';
 import { Database } from '../../src/io/sqlite/database.ts';
 import { sqliteLeases } from '../../src/io/sqlite/leases.ts';
@@ -15,11 +17,16 @@ if (!server) throw new Error(`got ${network}, expected an address with its prefi
 
 const policy: DhcpPolicy = {
   server,
-  pool: [{ first, last }],
-  leaseSeconds: 600,
-  router: server.address,
-  dns: [server.address],
-  domain: 'lab.example',
+  subnets: [
+    {
+      pool: new AddressPool(server, [{ first, last }], []),
+      leaseSeconds: 600,
+      router: server.address,
+      dns: [server.address],
+      domain: 'lab.example',
+    },
+  ],
+  reservations: new Reservations([]),
   httpBase: `http://${server.address}`,
   transport: 'auto',
   hostname: ({ mac }) => `node-${mac.replaceAll(':', '')}`,
@@ -32,6 +39,7 @@ const service = new DhcpService({
   timeline: { record: () => {} },
   leases: sqliteLeases(Database.open(database)),
   policy,
+  perCard: 20,
   sha256: data => createHash('sha256').update(data).digest(),
 });
 await service.start();

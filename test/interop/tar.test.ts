@@ -8,6 +8,7 @@ import {
   readFileSync,
   readlinkSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -16,10 +17,10 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { promisify } from 'node:util';
 import { afterAll, describe, expect, test } from 'vitest';
 import type { MachineId } from '../../src/domain/machine/genid.ts';
+import type { ListedEntry } from '../../src/domain/overlay/listing.ts';
 import { OverlayFolder } from '../../src/io/files/overlays.ts';
 import { FileTree } from '../../src/io/files/tree.ts';
 import { TarPacker } from '../../src/io/tar/packer.ts';
-import type { ListedEntry } from '../../src/service/overlay/listing.ts';
 import { OverlayService } from '../../src/service/overlay/overlay.ts';
 
 const run = promisify(execFile);
@@ -229,6 +230,27 @@ describe('an overlay of several gzip members', () => {
   });
 });
 
+test('busybox tar, which unpacks overlays in our init and in that of Alpine, leaves the links of a merged /usr', async () => {
+  const service = appliance(
+    'merged',
+    {
+      '/files/tool': 'a tool\n',
+      '/host0/machines/n1/UUID': '11111111',
+      '/host0/machines/n1/manifest': 'O MODE=root:root:0755 SRC=/files/tool TGT=/bin/tool\n',
+    },
+    { '/apkovl/manifest': '# nothing' },
+  );
+  await service.build();
+  const archive = join(scratch, 'merged.apkovl.tar.gz');
+  writeFileSync(archive, Buffer.concat((await service.find('n1')).members));
+  const node = join(scratch, 'merged-node');
+  mkdirSync(join(node, 'usr/bin'), { recursive: true });
+  symlinkSync('usr/bin', join(node, 'bin'));
+  await run('busybox', ['tar', '-xzf', archive, '-C', node]);
+  expect(readlinkSync(join(node, 'bin'))).toBe('usr/bin');
+  expect(readFileSync(join(node, 'usr/bin/tool'), 'utf8')).toBe('a tool\n');
+});
+
 describe('the steps that a node carries out at boot', () => {
   test.each([['dash'], ['busybox', 'sh']])('leave what the manifests say, under %s', async (...shell) => {
     const service = appliance(
@@ -277,9 +299,9 @@ describe('the steps that a node carries out at boot', () => {
   });
 });
 
-test('a hundred machines are built in seconds, and the event loop stays awake', async () => {
-  const machines = Array.from({ length: 100 }, (_, i) => {
-    const folder = `/host0/machines/rack-${String(i).padStart(3, '0')}`;
+test('a thousand machines are built in about a second, and the event loop stays awake', async () => {
+  const machines = Array.from({ length: 1000 }, (_, i) => {
+    const folder = `/host0/machines/rack-${String(i).padStart(4, '0')}`;
     return {
       [`${folder}/UUID`]: (0x10000000 + i).toString(16),
       [`${folder}/groups`]: 'slurm\nweb\n',
@@ -303,27 +325,45 @@ test('a hundred machines are built in seconds, and the event loop stays awake', 
   const agent = Array.from({ length: 40_000 }, (_, i) =>
     createHash('md5').update(`${i}`).digest('hex').slice(0, 25).concat('constant text on each line'),
   ).join('\n');
-  const service = appliance('hundred', Object.assign({}, ...machines, ...groups), {
+  const service = appliance('thousand', Object.assign({}, ...machines, ...groups), {
     '/apkovl/manifest': 'O MODE=root:root:0644 SRC=/dist/agent.js TGT=/usr/lib/pxen/agent.mjs\n',
     '/dist/agent.js': agent,
   });
-  const delay = monitorEventLoopDelay({ resolution: 5 });
-  delay.enable();
-  const started = performance.now();
-  const first = await service.build();
-  const built = performance.now();
-  const second = await service.build();
-  const rebuilt = performance.now();
-  delay.disable();
+  const figures: string[] = [];
+  const timed = async <T>(what: string, work: () => Promise<T>): Promise<T> => {
+    const delay = monitorEventLoopDelay({ resolution: 1 });
+    delay.enable();
+    const cpu = process.cpuUsage();
+    const began = performance.now();
+    const result = await work();
+    const took = performance.now() - began;
+    delay.disable();
+    const { system, user } = process.cpuUsage(cpu);
+    const p99 = delay.percentile(99) / 1e6;
+    figures.push(
+      `  ${what}: ${Math.round(took)} ms (${Math.round((system + user) / 1000)} ms of CPU), ` +
+        `event loop late p99 ${p99.toFixed(1)} ms, at most ${(delay.max / 1e6).toFixed(1)} ms`,
+    );
+    // Seven times the aim: the computer of the test may be busy with something else.
+    expect(p99).toBeLessThan(140);
+    expect(took).toBeLessThan(20_000);
+    return result;
+  };
+  const first = await timed('first build', () => service.build());
+  const second = await timed('built again, unchanged', () => service.build());
+  const third = await timed('looked through, unchanged', () => service.update());
+  write(join(scratch, 'thousand/host'), { '/host0/machines/rack-0007/motd': 'another motd\n' });
+  const fourth = await timed('one file of one machine changed', () => service.update());
+  const suspicion = (path: string): boolean => path.startsWith('/host0/machines/rack-0008/');
+  write(join(scratch, 'thousand/host'), { '/host0/machines/rack-0008/motd': 'another motd\n' });
+  const fifth = await timed('the same, told where', () => service.update({ suspicion }));
+  await timed('asked for one overlay a thousand times', async () => {
+    for (let i = 0; i < 1000; i++) await service.own('10000007' as MachineId);
+  });
+  console.log(`1000 machines, ${agent.length} bytes of agent, 60 group files:\n${figures.join('\n')}`);
   expect(new Set(first.folders.map(({ outcome }) => outcome))).toEqual(new Set(['built']));
   expect(new Set(second.folders.map(({ outcome }) => outcome))).toEqual(new Set(['unchanged']));
-  const asked = performance.now();
-  for (let i = 0; i < 1000; i++) await service.own('10000007' as MachineId);
-  const answered = performance.now();
-  console.log(
-    `100 machines, ${agent.length} bytes of agent, 60 group files: built in ${Math.round(built - started)} ms, again unchanged in ` +
-      `${Math.round(rebuilt - built)} ms, longest pause of the event loop ${Math.round(delay.max / 1e6)} ms, ` +
-      `one get ${Math.round(answered - asked)} us`,
-  );
-  expect(built - started).toBeLessThan(20_000);
+  expect(third.worked.filter(({ outcome }) => outcome !== 'unchanged')).toEqual([]);
+  expect(fourth.worked.map(({ folder, outcome }) => `${folder} ${outcome}`)).toContain('rack-0007 built');
+  expect(fifth.worked.map(({ folder, outcome }) => `${folder} ${outcome}`)).toContain('rack-0008 built');
 });

@@ -1,4 +1,4 @@
-import type { Facts, Kvm, Load, Software } from '../../domain/node/facts.ts';
+import { boundedFacts, type Facts, type Kvm, type Load, type Software } from '../../domain/node/facts.ts';
 import type { Tree } from '../tree.ts';
 import { parseCpuinfo } from './cpu.ts';
 import { disks, pciDevices } from './devices.ts';
@@ -16,7 +16,7 @@ export interface Surroundings {
 }
 
 export function gatherFacts(tree: Tree, around: Surroundings): Facts {
-  return {
+  return boundedFacts({
     cpu: parseCpuinfo(tree.text('/proc/cpuinfo') ?? ''),
     memoryKib: meminfoKib(tree.text('/proc/meminfo') ?? '', 'MemTotal'),
     nics: nics(tree, around.addresses),
@@ -26,7 +26,7 @@ export function gatherFacts(tree: Tree, around: Surroundings): Facts {
     hugepages: hugepages(tree),
     software: software(tree, around),
     kvm: around.kvm,
-  };
+  });
 }
 
 export function gatherLoad(tree: Tree): Load {

@@ -7,11 +7,10 @@ export type Addresses = ReadonlyMap<string, readonly string[]>;
 
 const NET = '/sys/class/net';
 
-/** Cards: what has a device behind it. Bridges, taps and tunnels have none. */
 export function nics(tree: Tree, addresses: Addresses): Nic[] {
   return tree.list(NET).flatMap(name => {
     const mac = parseMac(tree.text(`${NET}/${name}/address`) ?? '');
-    if (!mac || !tree.exists(`${NET}/${name}/device`)) return [];
+    if (!mac || !isCard(tree, name)) return [];
     const speed = Number(tree.text(`${NET}/${name}/speed`));
     return [
       {
@@ -25,6 +24,11 @@ export function nics(tree: Tree, addresses: Addresses): Nic[] {
       },
     ];
   });
+}
+
+/** Bridges, taps and tunnels have no device behind them; a virtual function (SR-IOV) is a part of its card, made for a guest. */
+export function isCard(tree: Tree, name: string): boolean {
+  return tree.exists(`${NET}/${name}/device`) && !tree.exists(`${NET}/${name}/device/physfn`);
 }
 
 export function bridges(tree: Tree, addresses: Addresses): Bridge[] {

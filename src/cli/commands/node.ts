@@ -4,6 +4,7 @@ import { nodePath, PATHS } from '../../api/paths.ts';
 import { formatBytes } from '../../base/bytes.ts';
 import { nearest } from '../../base/diagnostic.ts';
 import { PxenError } from '../../base/error.ts';
+import { parseMac } from '../../base/mac.ts';
 import { type Context, control, errorOf, understood, unwrap } from '../context.ts';
 import { nodeInFull } from '../output/node.ts';
 import { age, table } from '../output/table.ts';
@@ -11,9 +12,9 @@ import { paint } from '../output/terminal.ts';
 
 /** `mesh node info [NODE]` (checklist MH-64). */
 export async function nodeInfo(context: Context, name: string | undefined): Promise<number> {
-  const nodes = await list(context);
+  const nodes = await listNodes(context);
   if (name === undefined) return printList(context, nodes);
-  const id = find(nodes, name).id;
+  const id = findNode(nodes, name).id;
   const node = unwrap(await control(context).get(nodePath(id)), nodeDetailSchema);
   if (context.json) context.terminal.json(node);
   else context.terminal.print(nodeInFull(context, node));
@@ -28,20 +29,36 @@ export interface CtlOptions {
 
 /** `mesh node ctl -n NODE|ALL COMMAND`: the exit status is the command's own for one node, else 1 when any failed. */
 export async function nodeCtl(context: Context, command: string, options: CtlOptions): Promise<number> {
-  const known = await list(context);
-  const named = options.node.split(',').map(name => name.trim());
-  const targets = options.node === 'ALL' ? known : [...new Set(named.map(name => find(known, name)))];
-  if (targets.length === 0)
-    throw new PxenError('NOT_FOUND', 'no node has ever been seen here; switch one on first');
+  const known = await listNodes(context);
+  const targets = options.node === 'ALL' ? answering(context, known) : named(known, options.node);
   const printer = new CtlPrinter(context, targets);
   const body = {
-    nodes: options.node === 'ALL' ? 'ALL' : targets.map(n => n.id),
+    nodes: targets.map(target => target.id),
     command,
     timeoutSeconds: options.timeout,
   };
-  const refused = await control(context).postForLines(PATHS.ctl, body, line => printer.line(line));
+  const refused = await control(context).postForLines(
+    PATHS.ctl,
+    body,
+    line => printer.line(line),
+    (options.timeout + 30) * 1000,
+  );
   if (refused) throw errorOf(refused);
   return printer.finish();
+}
+
+/** ALL is every node that is there; the ones that were up and are silent now are named, so that nobody believes they obeyed. */
+function answering(context: Context, known: readonly NodeSummary[]): NodeSummary[] {
+  const there = known.filter(node => node.state === 'up' || node.state === 'unknown');
+  const silent = known.filter(node => node.state === 'silent').map(node => node.name ?? node.id);
+  if (silent.length > 0) context.terminal.warn(`mesh: left out, silent: ${silent.join(', ')}`);
+  if (there.length === 0)
+    throw new PxenError('NOT_FOUND', 'no node is up; mesh node info shows what was seen');
+  return there;
+}
+
+function named(known: readonly NodeSummary[], names: string): NodeSummary[] {
+  return [...new Set(names.split(',').map(name => findNode(known, name.trim())))];
 }
 
 /** Prints what nodes say as it comes. With several nodes each line carries its node; output of one line never mixes with another's. */
@@ -107,12 +124,21 @@ class CtlPrinter {
   }
 }
 
-async function list(context: Context): Promise<NodeSummary[]> {
+export async function listNodes(context: Context): Promise<NodeSummary[]> {
   return unwrap(await control(context).get(PATHS.nodes), nodeListSchema).nodes;
 }
 
-function find(nodes: readonly NodeSummary[], name: string): NodeSummary {
-  const found = nodes.find(node => node.id === name) ?? nodes.find(node => node.name === name);
+export function matching(nodes: readonly NodeSummary[], name: string): NodeSummary | undefined {
+  const mac = parseMac(name);
+  return (
+    nodes.find(node => node.id === name.toLowerCase() || node.name === name) ??
+    nodes.find(node => mac !== undefined && node.macs.includes(mac))
+  );
+}
+
+/** By id, name or one of its cards. Throws NOT_FOUND with the nearest name. */
+export function findNode(nodes: readonly NodeSummary[], name: string): NodeSummary {
+  const found = matching(nodes, name);
   if (found) return found;
   const near = nearest(
     name,
@@ -156,6 +182,7 @@ function row(context: Context, node: NodeSummary): string[] {
     node.trust === undefined ? '-' : node.trust === 'token' ? 'own' : 'default',
     age(context.now() - node.lastSeenAt),
     node.problem ??
+      node.diagnosis?.sentence ??
       (node.state === 'booting' || node.state === 'stalled' ? `last step: ${node.stage ?? '-'}` : ''),
   ];
 }

@@ -2,12 +2,12 @@ import { writeFile } from 'node:fs/promises';
 import { formatBytes } from '../../base/bytes.ts';
 import { messageOf, PxenError } from '../../base/error.ts';
 import { openedOverlays } from '../appliance.ts';
-import type { Context } from '../context.ts';
+import { type Context, localRoot } from '../context.ts';
 import { table } from '../output/table.ts';
 
 /** `mesh overlay build MACHINE -o FILE`: builds everything that changed, then writes the one overlay. Mode 0600: it holds secrets. */
 export async function overlayBuild(context: Context, name: string, output: string): Promise<number> {
-  const overlays = openedOverlays(context.root);
+  const overlays = openedOverlays(localRoot(context));
   const report = await overlays.build();
   const overlay = await overlays.find(name);
   const refused = report.folders.find(
@@ -36,7 +36,7 @@ export async function overlayBuild(context: Context, name: string, output: strin
 
 /** `mesh overlay show MACHINE`: what is served now, each entry with its manifest line. */
 export async function overlayShow(context: Context, name: string): Promise<number> {
-  const overlay = await openedOverlays(context.root).show(name);
+  const overlay = await openedOverlays(localRoot(context)).show(name);
   const { terminal } = context;
   if (context.json) {
     terminal.json(overlay);

@@ -1,7 +1,8 @@
 import { formatBytes } from '../../base/bytes.ts';
 import { diagnosticsError } from '../../base/diagnostic.ts';
+import type { FolderReport } from '../../service/overlay/report.ts';
 import { openedOverlays, overlaysToCheck } from '../appliance.ts';
-import type { Context } from '../context.ts';
+import { type Context, localRoot } from '../context.ts';
 
 /** `mesh system configure [--check]` (checklist MH-54, MH-55). Works whether pxend runs or not; a running one serves the result at once. */
 export async function systemConfigure(context: Context, options: { check: boolean }): Promise<number> {
@@ -9,8 +10,8 @@ export async function systemConfigure(context: Context, options: { check: boolea
 }
 
 async function check(context: Context): Promise<number> {
-  const { terminal, json, root } = context;
-  const { folders, problems } = await overlaysToCheck(root).check();
+  const { terminal, json } = context;
+  const { folders, problems } = await overlaysToCheck(localRoot(context)).check();
   if (json) terminal.json({ ok: problems.length === 0, folders, problems });
   if (problems.length > 0 && !json)
     throw diagnosticsError('MANIFEST_INVALID', '/host0 is not in order', problems);
@@ -18,18 +19,19 @@ async function check(context: Context): Promise<number> {
   return problems.length === 0 ? 0 : 1;
 }
 
+function lineOf({ folder, outcome, owner, served, size }: FolderReport): string {
+  const what = outcome === 'refused' && served ? 'refused, the last good overlay stays' : outcome;
+  return `${folder}  ${owner ?? '-'}  ${what}${served ? `  ${formatBytes(size)}` : ''}`;
+}
+
 async function build(context: Context): Promise<number> {
-  const { terminal, json, root } = context;
-  const report = await openedOverlays(root).build(folder => {
-    if (json) return;
-    const what =
-      folder.outcome === 'refused' && folder.served ? 'refused, the last good overlay stays' : folder.outcome;
-    terminal.print(
-      `${folder.folder}  ${folder.owner ?? '-'}  ${what}${folder.served ? `  ${formatBytes(folder.size)}` : ''}`,
-    );
+  const { terminal, json } = context;
+  const report = await openedOverlays(localRoot(context)).build({
+    onFolder: folder => (json ? undefined : terminal.print(lineOf(folder))),
   });
-  if (json) terminal.json({ ok: report.problems.length === 0, ...report });
-  else for (const folder of report.removed) terminal.print(`${folder}  removed, its folder is gone`);
+  const { folders, problems, removed } = report;
+  if (json) terminal.json({ ok: problems.length === 0, folders, removed, problems });
+  else for (const folder of removed) terminal.print(`${folder}  removed, its folder is gone`);
   if (report.problems.length > 0 && !json)
     throw diagnosticsError('MANIFEST_INVALID', '/host0 is not in order', report.problems);
   if (report.folders.length === 0 && !json)

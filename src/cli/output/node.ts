@@ -16,6 +16,7 @@ function identityOf(context: Context, node: NodeDetail): Pairs {
   return [
     ['node', node.name === undefined ? node.id : `${node.id} (${node.name})`],
     ['state', node.problem === undefined ? node.state : `${node.state}: ${node.problem}`],
+    ...(node.diagnosis ? [['why', node.diagnosis.sentence] as const] : []),
     ['address', node.address ?? '-'],
     ['system uuid', node.uuid ?? '-'],
     ['network cards', node.macs.join(', ') || '-'],
@@ -23,11 +24,21 @@ function identityOf(context: Context, node: NodeDetail): Pairs {
       'id according to',
       `dhcp ${dhcp ?? '-'}, boot script ${script ?? '-'}, init ${init ?? '-'}, agent ${agent ?? '-'}`,
     ],
-    ['overlay', node.trust === undefined ? '-' : node.trust === 'token' ? 'its own' : 'the default one'],
+    ['overlay', overlayText(node)],
+    ...(node.folderProblems ?? []).map(problem => ['folder', problem] as const),
     ['ssh host key', node.hostKey === undefined ? '-' : `${node.hostKey.line} (${node.hostKey.from})`],
     ['first seen', new Date(node.firstSeenAt).toISOString()],
     ['last seen', ago(context.now() - node.lastSeenAt)],
   ];
+}
+
+function overlayText({ id, name, overlay, trust }: NodeDetail): string {
+  if (trust === undefined) return '-';
+  const which = trust === 'token' ? 'its own' : 'the default one';
+  if (overlay?.current === undefined) return which;
+  if (overlay.current) return `${which}, current`;
+  const served = trust === 'lease' && name !== undefined ? 'it has its own now' : 'older than what is served';
+  return `${which}, ${served}: reboot to get it (mesh overlay diff ${id} shows what changes)`;
 }
 
 function hardwareOf(node: NodeDetail): string[] {

@@ -11,6 +11,8 @@ export interface Terminal {
   /** One value as JSON on standard output. */
   json(value: unknown): void;
   readonly colours: boolean;
+  /** Characters in a line; undefined when it is no terminal. */
+  readonly columns?: number | undefined;
 }
 
 const CODES = { green: 32, yellow: 33, red: 31, dim: 2, bold: 1 } as const;
@@ -31,6 +33,7 @@ export function systemTerminal(): Terminal {
     warn: line => void process.stderr.write(`${line}\n`),
     write: (stream, text) => void process[stream].write(text),
     json: value => void process.stdout.write(`${JSON.stringify(value, null, 2)}\n`),
+    columns: process.stdout.columns,
     colours: process.stdout.isTTY === true && !process.env['NO_COLOR'],
   };
 }

@@ -1,55 +1,28 @@
-import { ANY, contains, type Ipv4 } from '../../base/ipv4.ts';
-import { OPTION } from '../../wire/dhcp4/code.ts';
-import { textOption } from '../../wire/dhcp4/option-text.ts';
-import type { Packet } from '../../wire/dhcp4/packet.ts';
-import { type ReplyContent, replyTo } from '../../wire/dhcp4/reply.ts';
+import { contains, type Ipv4 } from '../../base/ipv4.ts';
+import { replyTo } from '../../wire/dhcp4/reply.ts';
 import type { Lease } from '../lease/lease.ts';
 import { formatRanges } from '../lease/pool.ts';
-import { type LeaseChange, type LeaseTable, OFFER_TIME, QUARANTINE } from '../lease/table.ts';
-import type { BootStage } from '../node/timeline.ts';
+import { OFFER_TIME, QUARANTINE } from '../lease/table.ts';
 import { bootFile, describeBoot } from './bootfile.ts';
 import type { BootRequest } from './classify.ts';
+import {
+  type Answer,
+  type Decision,
+  formatNetwork,
+  type Here,
+  ignore,
+  nak,
+  type Situation,
+} from './decision.ts';
 import { leaseOptions, networkOptions } from './networkoptions.ts';
-import type { DhcpPolicy } from './policy.ts';
-
-/** A reply to send. `change` comes first and must be durable before `reply` leaves. */
-export interface Answer {
-  readonly kind: 'offer' | 'ack' | 'nak';
-  /** One line for the log and the timeline. */
-  readonly text: string;
-  /** The address it is about. */
-  readonly address: Ipv4;
-  readonly reply: Packet;
-  readonly change?: LeaseChange;
-  /** The step on the boot timeline, where it is one. */
-  readonly stage?: BootStage;
-}
-
-/** No reply, and why. */
-export interface Silence {
-  readonly kind: 'ignore';
-  readonly text: string;
-  readonly change?: LeaseChange;
-  /** `problem` when the admin should know. */
-  readonly stage?: 'problem';
-}
-
-export type Decision = Answer | Silence;
-
-/** Everything a decision rests on besides the request. */
-export interface Situation {
-  readonly policy: DhcpPolicy;
-  readonly leases: LeaseTable;
-  /** Milliseconds since the epoch. */
-  readonly now: number;
-}
+import { cardOf, subnetOf } from './place.ts';
 
 /** The answer to a DHCP request, RFC 2131 4.3. Changes nothing. */
-export function decide(request: BootRequest, at: Situation): Decision {
-  const { giaddr } = request.packet;
-  const { server } = at.policy;
-  if (giaddr !== ANY && !contains(server, giaddr))
-    return ignore(`relay ${giaddr} is outside ${server.address}/${server.prefix}`);
+export function decide(request: BootRequest, situation: Situation): Decision {
+  const subnet = subnetOf(request, situation.policy);
+  if (!subnet) return unknownRelay(request, situation);
+  const card = cardOf(request, situation.leases);
+  const at: Here = { ...situation, subnet, card, pool: subnet.pool };
   switch (request.messageType) {
     case 'DISCOVER':
       return discover(request, at);
@@ -66,14 +39,20 @@ export function decide(request: BootRequest, at: Situation): Decision {
   }
 }
 
-function discover(request: BootRequest, at: Situation): Decision {
+function unknownRelay({ packet }: BootRequest, { policy }: Situation): Decision {
+  const networks = policy.subnets.map(({ pool }) => formatNetwork(pool.network)).join(', ');
+  const text = `relay ${packet.giaddr} is in none of the known networks (${networks}); add its network to dhcp.subnets`;
+  return { ...ignore(text), stage: 'problem' };
+}
+
+function discover(request: BootRequest, at: Here): Decision {
   const { mac } = request;
-  const choice = at.leases.choose(mac, request.requested, at.now);
-  if ('exhausted' in choice) return { ...ignore(choice.exhausted), stage: 'problem' };
+  const choice = at.leases.choose(request.requested, at);
+  if ('exhausted' in choice) return { ...ignore(choice.exhausted), stage: 'problem', fault: 'pool' };
   const { address } = choice;
-  const until = at.now + OFFER_TIME;
   // A lease that still runs stays: the client may go on with it and never take this offer.
   const leased = (at.leases.lease(mac)?.expiresAt ?? 0) > at.now;
+  const until = at.now + OFFER_TIME;
   return {
     ...grant('offer', request, address, at),
     ...(leased ? {} : { change: { kind: 'offer', mac, address, until } }),
@@ -81,7 +60,7 @@ function discover(request: BootRequest, at: Situation): Decision {
 }
 
 /** The four kinds of DHCPREQUEST, told apart as in RFC 2131 4.3.2. */
-function requested(request: BootRequest, at: Situation): Decision {
+function requested(request: BootRequest, at: Here): Decision {
   if (request.serverId) return selecting(request, request.serverId, at);
   if (request.ciaddr) return extending(request, request.ciaddr, at);
   if (request.requested) return rebooting(request, request.requested, at);
@@ -89,30 +68,39 @@ function requested(request: BootRequest, at: Situation): Decision {
 }
 
 /** SELECTING: the client takes an offer, ours or another server's. */
-function selecting(request: BootRequest, serverId: Ipv4, at: Situation): Decision {
-  const { mac } = request;
+function selecting(request: BootRequest, serverId: Ipv4, at: Here): Decision {
   const address = request.requested ?? request.ciaddr;
   if (serverId !== at.policy.server.address) return anotherServer(request, serverId, at);
   if (!address) return ignore('REQUEST names no address (option 50)');
-  if (!at.leases.isFree(address, mac, at.now)) return nak(request, address, whyNot(address, at), at);
+  if (!at.leases.isFree(address, at)) return refuse(request, address, at);
   return bind(request, address, at);
 }
 
-function anotherServer(request: BootRequest, serverId: Ipv4, at: Situation): Decision {
+function anotherServer(request: BootRequest, serverId: Ipv4, at: Here): Decision {
   const { mac } = request;
-  const answer = ignore(`the client chose server ${serverId}`);
+  const answer: Decision = {
+    ...ignore(`the client chose server ${serverId}`),
+    stage: 'problem',
+    fault: 'other-server',
+  };
   const offered = at.leases.offered(mac, at.now);
   if (!offered) return answer;
   return { ...answer, change: { kind: 'withdraw', mac, address: offered, until: at.now } };
 }
 
 /** INIT-REBOOT: the client remembers an address from before. Without a record of it the RFC demands silence. */
-function rebooting(request: BootRequest, address: Ipv4, at: Situation): Decision {
+function rebooting(request: BootRequest, address: Ipv4, at: Here): Decision {
+  const { server } = at.policy;
   const lease = at.leases.lease(request.mac);
-  if (!contains(at.policy.server, address)) return nak(request, address, whyNot(address, at), at);
+  const kept = at.leases.reservation(at.card, at.pool);
+  if (!contains(at.pool.network, address)) return refuse(request, address, at);
+  // npm's dhcp client leaves the server out when it takes an offer; that it names our address says enough.
+  if (!lease && at.leases.offered(request.mac, at.now) === address) return bind(request, address, at);
   if (!lease) return ignore(`asks again for ${address}, of which there is no record here`);
-  if (lease.address !== address) return nak(request, address, `this machine has ${lease.address}`, at);
-  if (!at.leases.isFree(address, request.mac, at.now)) return nak(request, address, whyNot(address, at), at);
+  if (kept && kept.address !== address)
+    return nak(request, address, `${kept.address} is reserved for this machine`, server);
+  if (lease.address !== address) return nak(request, address, `this machine has ${lease.address}`, server);
+  if (!at.leases.isFree(address, at)) return refuse(request, address, at);
   return bind(request, address, at);
 }
 
@@ -120,16 +108,19 @@ function rebooting(request: BootRequest, address: Ipv4, at: Situation): Decision
  * RENEWING (unicast to this server) and REBINDING (broadcast to any). A card that renews an address of our pool that
  * nobody else has gets it, record or not: so the machines survive a lost lease database.
  */
-function extending(request: BootRequest, address: Ipv4, at: Situation): Decision {
-  if (at.leases.isFree(address, request.mac, at.now)) return bind(request, address, at);
-  const ours = at.leases.pool.has(address) || at.leases.lease(request.mac)?.address === address;
-  const onNetwork = contains(at.policy.server, address);
+function extending(request: BootRequest, address: Ipv4, at: Here): Decision {
+  if (at.leases.isFree(address, at)) return bind(request, address, at);
+  const ours =
+    at.pool.has(address) ||
+    at.leases.isKeptFromOthers(address, at.card) ||
+    at.leases.lease(request.mac)?.address === address;
+  const onNetwork = contains(at.pool.network, address);
   if (!ours && onNetwork && !request.unicast)
     return ignore(`rebinds ${address}, which another server gave out`);
-  return nak(request, address, whyNot(address, at), at);
+  return refuse(request, address, at);
 }
 
-function release(request: BootRequest, at: Situation): Decision {
+function release(request: BootRequest, at: Here): Decision {
   const { mac, ciaddr, serverId } = request;
   const lease = at.leases.lease(mac);
   if (serverId && serverId !== at.policy.server.address) return ignore(`releases to server ${serverId}`);
@@ -142,7 +133,7 @@ function release(request: BootRequest, at: Situation): Decision {
 }
 
 /** The client found the address in use (RFC 2131 4.3.3). Only its own address can be declined: no card empties the pool. */
-function decline(request: BootRequest, at: Situation): Decision {
+function decline(request: BootRequest, at: Here): Decision {
   const { mac, requested: address, serverId } = request;
   if (serverId && serverId !== at.policy.server.address) return ignore(`declines to server ${serverId}`);
   if (!address || at.leases.holder(address, at.now) !== mac)
@@ -151,82 +142,71 @@ function decline(request: BootRequest, at: Situation): Decision {
     ...ignore(`found ${address} in use by another machine; not given out for ${QUARANTINE / 60_000} minutes`),
     change: { kind: 'decline', mac, address, until: at.now + QUARANTINE },
     stage: 'problem',
+    fault: 'in-use',
   };
 }
 
 /** INFORM: the client has an address and wants the rest (RFC 2131 4.3.5): no yiaddr, no lease times. */
-function inform(request: BootRequest, at: Situation): Decision {
+function inform(request: BootRequest, at: Here): Decision {
   if (!request.ciaddr) return ignore('INFORM without ciaddr');
   const boot = bootFile(request, at.policy);
   return {
     kind: 'ack',
     text: `told ${request.ciaddr} the network options`,
     address: request.ciaddr,
-    reply: reply(request, at, {
+    reply: replyTo(request.packet, {
       type: 'ACK',
+      server: at.policy.server.address,
       siaddr: boot.siaddr,
       file: boot.file,
-      options: new Map([...boot.options, ...networkOptions(request, at)]),
+      options: new Map([...boot.options, ...networkOptions(at)]),
     }),
   };
 }
 
-function bind(request: BootRequest, address: Ipv4, at: Situation): Decision {
+function bind(request: BootRequest, address: Ipv4, at: Here): Decision {
   const former = at.leases.lease(request.mac);
   const lease: Lease = {
     mac: request.mac,
     address,
     machineId: request.machineId ?? former?.machineId,
     uuid: request.uuid ?? former?.uuid,
-    expiresAt: at.now + at.policy.leaseSeconds * 1000,
+    expiresAt: at.now + at.subnet.leaseSeconds * 1000,
   };
   return { ...grant('ack', request, address, at), change: { kind: 'bind', lease } };
 }
 
 /** An OFFER or ACK of an address with everything the machine is told. */
-function grant(kind: 'offer' | 'ack', request: BootRequest, address: Ipv4, at: Situation): Answer {
+function grant(kind: 'offer' | 'ack', request: BootRequest, address: Ipv4, at: Here): Answer {
   const boot = bootFile(request, at.policy);
   return {
     kind,
     text: `${kind === 'offer' ? 'offered' : 'gave'} ${address}, ${describeBoot(request, boot)}`,
     address,
     stage: kind,
-    reply: reply(request, at, {
+    reply: replyTo(request.packet, {
       type: kind === 'offer' ? 'OFFER' : 'ACK',
+      server: at.policy.server.address,
       yiaddr: address,
       siaddr: boot.siaddr,
       file: boot.file,
-      options: new Map([...leaseOptions(at.policy), ...boot.options, ...networkOptions(request, at)]),
+      options: new Map([...leaseOptions(at.subnet), ...boot.options, ...networkOptions(at)]),
     }),
   };
 }
 
-function nak(request: BootRequest, address: Ipv4, reason: string, at: Situation): Answer {
-  const text = `refused ${address}: ${reason}`;
-  const options = new Map([[OPTION.message, textOption(text)]]);
-  return {
-    kind: 'nak',
-    text,
-    address,
-    stage: 'problem',
-    reply: reply(request, at, { type: 'NAK', options }),
-  };
-}
-
-function ignore(text: string): Silence {
-  return { kind: 'ignore', text };
-}
-
-function reply(request: BootRequest, at: Situation, content: Omit<ReplyContent, 'server'>): Packet {
-  return replyTo(request.packet, { server: at.policy.server.address, ...content });
+function refuse(request: BootRequest, address: Ipv4, at: Here): Answer {
+  return nak(request, address, whyNot(address, at), at.policy.server);
 }
 
 /** Why an address cannot be had, for people. */
-function whyNot(address: Ipv4, { policy, leases, now }: Situation): string {
-  const { server } = policy;
+function whyNot(address: Ipv4, { pool, card, leases, now }: Here): string {
   const holder = leases.holder(address, now);
-  if (!contains(server, address)) return `it is outside ${server.address}/${server.prefix}`;
+  const given = pool.has(address) || leases.reservation(card, pool)?.address === address;
+  if (!contains(pool.network, address)) return `it is outside ${formatNetwork(pool.network)}`;
   if (holder === 'declined') return 'it is in use by an unknown machine';
-  if (!leases.pool.has(address)) return `it is not in the pool ${formatRanges(leases.pool.ranges)}`;
+  if (leases.isKeptFromOthers(address, card)) return 'it is reserved for another machine';
+  if (!given && pool.size === 0) return `there is no pool for ${formatNetwork(pool.network)}`;
+  if (!given) return `it is not in the pool ${formatRanges(pool.ranges)}`;
   return `${holder ?? 'another machine'} has it`;
 }

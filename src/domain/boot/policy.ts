@@ -1,13 +1,30 @@
 import type { Cidr, Ipv4 } from '../../base/ipv4.ts';
-import type { Mac } from '../../base/mac.ts';
-import type { AddressRange } from '../lease/pool.ts';
-import type { MachineId } from '../machine/genid.ts';
+import type { AddressPool } from '../lease/pool.ts';
+import type { Card, Reservations } from '../lease/reservation.ts';
 
-/** How this server answers DHCP on its network. */
-export interface DhcpPolicy {
+/** What machines are told to boot, whoever gives them their address. */
+export interface BootPolicy {
   /** This server's address on the network of the machines; also the TFTP server told to them. */
   readonly server: Cidr;
-  readonly pool: readonly AddressRange[];
+  /** Without a trailing slash: `http://10.77.0.1` or `http://10.77.0.1:8080`. */
+  readonly httpBase: string;
+  /** What iPXE fetches its script by; auto: HTTP from an iPXE that can. */
+  readonly transport: 'auto' | 'tftp' | 'http';
+}
+
+/** How this server answers DHCP on its network and, through relays, on others. */
+export interface DhcpPolicy extends BootPolicy {
+  /** The first one is the server's own network; they do not overlap. */
+  readonly subnets: readonly [Subnet, ...Subnet[]];
+  readonly reservations: Reservations;
+  /** Option 12: the name of a machine in its folder, if it has one. */
+  readonly hostname: (card: Card) => string | undefined;
+}
+
+/** A network whose machines get their addresses here. */
+export interface Subnet {
+  /** What may be given out there; without addresses only reservations are. */
+  readonly pool: AddressPool;
   /** Option 51, seconds. */
   readonly leaseSeconds: number;
   /** Option 3. */
@@ -16,15 +33,4 @@ export interface DhcpPolicy {
   readonly dns: readonly Ipv4[];
   /** Option 15. */
   readonly domain: string | undefined;
-  /** Without a trailing slash: `http://10.77.0.1` or `http://10.77.0.1:8080`. */
-  readonly httpBase: string;
-  /** What iPXE fetches its script by; auto: HTTP from an iPXE that can. */
-  readonly transport: 'auto' | 'tftp' | 'http';
-  /** Option 12: the name of a machine in its folder, if it has one. */
-  readonly hostname: (machine: KnownMachine) => string | undefined;
-}
-
-export interface KnownMachine {
-  readonly mac: Mac;
-  readonly machineId: MachineId | undefined;
 }

@@ -22,6 +22,8 @@ export interface ScriptPolicy {
 export interface ScriptMachine {
   readonly id: MachineId;
   readonly mac: Mac;
+  /** One-time boot token; opens the machine's own overlay, and nothing else. */
+  readonly token?: string | undefined;
 }
 
 /** Seconds between two questions of a machine that has to wait until it is known. */
@@ -82,7 +84,8 @@ function kernelArguments(machine: ScriptMachine, policy: ScriptPolicy): string {
     'modules=loop,squashfs',
     `alpine_repo=${policy.httpBase}/alpine`,
     `modloop=${policy.httpBase}/boot/${policy.modloop}`,
-    `apkovl=${policy.httpBase}/apkovl/${machine.id}.apkovl.tar.gz`,
+    // Alpine's init wants a path that ends in .gz, and looks at it without the query.
+    `apkovl=${policy.httpBase}/apkovl/${machine.id}.apkovl.tar.gz${machine.token === undefined ? '' : `?token=${machine.token}`}`,
     policy.arguments,
   ]
     .filter(argument => argument !== '')

@@ -1,6 +1,6 @@
 import type { Diagnostic } from '../../base/diagnostic.ts';
-import { type Cidr, contains, ipv4ToNumber, networkRange } from '../../base/ipv4.ts';
-import type { AddressRange } from '../lease/pool.ts';
+import type { Cidr } from '../../base/ipv4.ts';
+import { dhcpProblems } from './dhcp.ts';
 import type { Config, SiteNetwork } from './settings.ts';
 
 /** An interface of this machine with one of its IPv4 addresses. */
@@ -33,35 +33,9 @@ export function chooseNetwork(
   };
 }
 
-/** Problems that only show once the interface is known: pools and router must lie in its network. */
+/** Problems that only show once the interface is known: pools, routers and reservations must lie in their networks. */
 export function checkNetwork(config: Config, network: SiteNetwork, file: string): Diagnostic[] {
-  if (config['dhcp.mode'] === 'off') return [];
-  const where = `${network.cidr.address}/${network.cidr.prefix} of ${network.interface}`;
-  return [...poolProblems(config, network, where, file), ...routerProblems(config, network, where, file)];
-}
-
-function poolProblems(config: Config, network: SiteNetwork, where: string, file: string): Diagnostic[] {
-  const pools = config['dhcp.pool'];
-  const key = 'dhcp.pool';
-  if (pools.length === 0) return [{ file, key, expected: `a range inside ${where}, or dhcp.mode: off` }];
-  return pools
-    .filter(pool => !isInside(network.cidr, pool))
-    .map(pool => ({
-      file,
-      key,
-      got: `${pool.first}-${pool.last}`,
-      expected: `ascending addresses inside ${where}, without its first and last`,
-    }));
-}
-
-function routerProblems(config: Config, network: SiteNetwork, where: string, file: string): Diagnostic[] {
-  const router = config['dhcp.router'];
-  if (router === '' || contains(network.cidr, router)) return [];
-  return [{ file, key: 'dhcp.router', got: router, expected: `an address inside ${where}` }];
-}
-
-function isInside(cidr: Cidr, pool: AddressRange): boolean {
-  const usable = networkRange(cidr);
-  const [first, last] = [ipv4ToNumber(pool.first), ipv4ToNumber(pool.last)];
-  return first <= last && first > usable.first && last < usable.last;
+  const mode = config['dhcp.mode'];
+  if (mode === 'off' || mode === 'proxy') return [];
+  return dhcpProblems(config, network).map(problem => ({ file, ...problem }));
 }

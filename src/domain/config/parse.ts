@@ -9,6 +9,7 @@ import {
   type YAMLMap,
 } from 'yaml';
 import { type Diagnostic, nearest, quote } from '../../base/diagnostic.ts';
+import { innerProblems } from './records.ts';
 import { type Config, flagOf, SETTING_PATHS, SETTINGS, type SettingPath, variableOf } from './settings.ts';
 
 /** A value that somebody set, and where: the later source wins, and messages name the place. */
@@ -191,7 +192,11 @@ function settle(path: SettingPath, given: Given | undefined, problems: Diagnosti
     if (result.success) return result.data;
   }
   const { readings, ...place } = given;
-  problems.push({ ...place, got: describe(readings[0]), expected });
+  const inner = schema.safeParse(readings.at(-1)).error;
+  const found = inner ? innerProblems(inner) : [];
+  for (const { where, ...problem } of found)
+    problems.push({ ...place, ...problem, key: `${place.key}${where}` });
+  if (found.length === 0) problems.push({ ...place, got: describe(readings[0]), expected });
   return fallback;
 }
 

@@ -29,3 +29,8 @@ export function placesUnder(root: string): Places {
     controlSocket: at('run/pxen/pxend.sock'),
   };
 }
+
+/** Where a boot file is. */
+export function placeOf({ folder, name }: { folder: 'tftp' | 'boot'; name: string }, places: Places): string {
+  return folder === 'tftp' ? `${places.tftp}/${name}` : `${places.http}/boot/${name}`;
+}

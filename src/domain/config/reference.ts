@@ -7,7 +7,7 @@ export function configurationTable(): string {
     `\`${variableOf(path)}\``,
     `\`${flagOf(path)}\``,
     fallbackText(path) === '' ? '' : `\`${fallbackText(path)}\``,
-    SETTINGS[path].about,
+    `${SETTINGS[path].about} Expects ${SETTINGS[path].expected}.`,
   ]);
   const head = ['key', 'environment', 'flag', 'default', 'meaning'];
   return [head, head.map(() => '---'), ...rows].map(cells => `| ${cells.join(' | ')} |`).join('\n');

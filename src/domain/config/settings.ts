@@ -1,6 +1,7 @@
 import { z } from 'zod';
-import { type Cidr, parseIpv4 } from '../../base/ipv4.ts';
-import type { AddressRange } from '../lease/pool.ts';
+import type { Cidr } from '../../base/ipv4.ts';
+import { reservations, subnets } from './subnets.ts';
+import { domain, duration, ipv4, leaseTime, list, port, range } from './values.ts';
 
 /** One key of /etc/pxen/pxen.yaml: the same record drives validation, defaults, PXEN_* variables, flags and docs/configuration.md. */
 export interface Setting<T> {
@@ -16,36 +17,8 @@ function setting<T>(schema: z.ZodType<T>, fallback: NoInfer<T>, about: string, e
   return { schema, fallback, about, expected };
 }
 
-const SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 };
-
-const ipv4 = z.string().transform((text, ctx) => parseIpv4(text) ?? refuse(ctx));
-const port = z.int().min(1).max(65_535);
-const list = <T>(item: z.ZodType<T>): z.ZodType<readonly T[]> =>
-  z.preprocess(
-    value => (typeof value === 'string' ? value.split(/[\s,]+/).filter(Boolean) : value),
-    z.array(item),
-  );
-
-/** `90`, `30s`, `15m`, `1h`, `2d` as seconds. */
-const duration = z.union([z.int(), z.string()]).transform((value, ctx) => {
-  const match = /^(\d+)([smhd]?)$/.exec(String(value));
-  if (!match) return refuse(ctx);
-  return Number(match[1]) * (SECONDS[match[2] || 's'] ?? 1);
-});
-
-const range = z.string().transform((text, ctx): AddressRange => {
-  const [first, last, ...rest] = text.split('-').map(part => parseIpv4(part.trim()));
-  return first && last && rest.length === 0 ? { first, last } : refuse(ctx);
-});
-
-const domain = z.string().regex(/^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/i);
 const consoleName = z.string().regex(/^[a-zA-Z]+\d*(,[0-9a-z]+)?$/);
 const fileName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._+-]*$/);
-
-function refuse(ctx: z.RefinementCtx): never {
-  ctx.addIssue({ code: 'custom', message: 'bad value' });
-  return z.NEVER;
-}
 
 /** Every setting of the appliance, by its dotted path in the file. */
 export const SETTINGS = {
@@ -56,15 +29,15 @@ export const SETTINGS = {
     'the name of a network interface such as eth0 (see: ip -4 address)',
   ),
   'dhcp.mode': setting(
-    z.enum(['server', 'off']),
+    z.enum(['server', 'proxy', 'off', 'auto']),
     'server',
-    'server: hand out addresses on that interface. off: no DHCP at all.',
-    'server or off',
+    'server: hand out addresses. proxy: another server does, add what to boot. auto: proxy if another server answers at the start, else server. off: no DHCP at all.',
+    'server, proxy, auto or off',
   ),
   'dhcp.pool': setting(
     list(range),
     [],
-    'Address ranges to hand out, e.g. [10.77.0.100-10.77.0.199]. Required with dhcp.mode: server.',
+    'Address ranges to hand out, e.g. [10.77.0.100-10.77.0.199]. Required with dhcp.mode: server without subnets and reservations.',
     'ranges inside the network of the interface such as 10.77.0.100-10.77.0.199',
   ),
   'dhcp.port': setting(
@@ -74,7 +47,7 @@ export const SETTINGS = {
     'a port from 1 to 65535',
   ),
   'dhcp.leaseTime': setting(
-    duration.refine(seconds => seconds >= 120 && seconds <= 30 * 86_400),
+    leaseTime,
     3600,
     'How long an address is lent.',
     'a duration from 120s to 30d such as 15m, 1h or 2d',
@@ -97,6 +70,24 @@ export const SETTINGS = {
     'DNS domain told to machines.',
     'a domain such as lab.example.org',
   ),
+  'dhcp.subnets': setting(
+    subnets,
+    [],
+    'Networks behind DHCP relays: [{network: 10.88.0.0/24, pool: [10.88.0.100-10.88.0.199], router: 10.88.0.1}]; dns, domain and leaseTime are those above unless given.',
+    'a list such as [{network: 10.88.0.0/24, pool: [10.88.0.100-10.88.0.199]}]',
+  ),
+  'dhcp.reservations': setting(
+    reservations,
+    [],
+    'Addresses kept for one card or machine, inside or outside of the pools: [{mac: "52:54:00:12:34:56", address: 10.77.0.50, hostname: web}, {id: "91d5815f", address: 10.77.0.51}].',
+    'a list such as [{mac: "52:54:00:12:34:56", address: 10.77.0.50}]',
+  ),
+  'dhcp.requestsPerCard': setting(
+    z.int().min(1).max(100_000),
+    20,
+    'Requests a second from one network card; what is beyond is dropped.',
+    'a whole number from 1 to 100000',
+  ),
   'tftp.port': setting(port, 69, 'UDP port of the TFTP server.', 'a port from 1 to 65535'),
   'tftp.maxTransfers': setting(
     z.int().min(1).max(10_000),
@@ -109,6 +100,12 @@ export const SETTINGS = {
     32,
     'TFTP transfers at one time, per client address.',
     'a whole number from 1 to 1000',
+  ),
+  'tftp.singlePort': setting(
+    z.boolean(),
+    false,
+    'All TFTP transfers on the TFTP port itself, for a firewall or NAT between this host and the machines.',
+    'true or false',
   ),
   'http.port': setting(port, 80, 'TCP port of the HTTP server.', 'a port from 1 to 65535'),
   'boot.transport': setting(
@@ -152,6 +149,12 @@ export const SETTINGS = {
     'quiet',
     'Further kernel arguments.',
     'one line of plain text such as "quiet mitigations=off"',
+  ),
+  'overlay.watch': setting(
+    z.enum(['auto', 'off']),
+    'auto',
+    'auto: a change under /host0 is built and served at once. off: only by mesh system configure.',
+    'auto or off',
   ),
   'agent.interval': setting(
     duration.refine(seconds => seconds >= 1 && seconds <= 3600),

@@ -13,9 +13,10 @@ interface Span {
 
 /**
  * The addresses that may be given out: those of the ranges, without the network's own first and last address and
- * without `reserved` (the server, the router). It knows nothing of leases.
+ * without `reserved` (the server, the router, what is kept for one card). It knows nothing of leases.
  */
 export class AddressPool {
+  readonly network: Cidr;
   readonly ranges: readonly AddressRange[];
   /** How many addresses there are. */
   readonly size: number;
@@ -24,6 +25,7 @@ export class AddressPool {
 
   constructor(network: Cidr, ranges: readonly AddressRange[], reserved: readonly Ipv4[]) {
     const { first, last } = networkRange(network);
+    this.network = network;
     this.ranges = ranges;
     this.#spans = disjoint(
       ranges.map(range => ({

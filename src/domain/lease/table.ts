@@ -1,10 +1,17 @@
-import type { Ipv4 } from '../../base/ipv4.ts';
+import { contains, type Ipv4 } from '../../base/ipv4.ts';
 import type { Mac } from '../../base/mac.ts';
 import type { Lease } from './lease.ts';
-import { type AddressPool, formatRanges } from './pool.ts';
+import type { AddressPool } from './pool.ts';
+import { type Card, type Reservation, Reservations } from './reservation.ts';
+import { type Hold, type QueueName, Shelf } from './shelf.ts';
 
 /** An offer stands so long, milliseconds; OVMF takes 3.8 s to answer one (boot-lab section 4). */
 export const OFFER_TIME = 60_000;
+/**
+ * An offer is safe from everybody so long, milliseconds. Where a pool has nothing else left, older ones go to others:
+ * so a flood of DISCOVERs alone cannot keep a pool empty.
+ */
+export const OFFER_GUARD = 10_000;
 /** An address that a client found in use is left alone so long, milliseconds. */
 export const QUARANTINE = 600_000;
 
@@ -20,48 +27,49 @@ export type LeaseChange =
 
 export type Choice = { readonly address: Ipv4 } | { readonly exhausted: string };
 
-interface Hold {
-  readonly address: Ipv4;
-  readonly mac: Mac;
-  /** Milliseconds since the epoch; past it the hold is only a memory of who had the address. */
-  readonly until: number;
-  readonly lease?: Lease;
-  readonly declined?: boolean;
+/** Who wants an address, out of which pool. */
+export interface Wish {
+  readonly card: Card;
+  /** The pool of the network that the card is on. */
+  readonly pool: AddressPool;
+  /** Milliseconds since the epoch. */
+  readonly now: number;
 }
 
-/** `loaded`: leases from before the start, perhaps made with another lease time; `ended`: given back early. */
-type QueueName = 'loaded' | 'offered' | 'bound' | 'declined' | 'ended';
-
-/**
- * Who holds which address. At most one hold per address and per card, so its size is bounded by the pool.
- * No packet scans it: all holds of one queue last equally long (`loaded` is sorted once), so every queue is in the
- * order of expiry and the address to recycle is at one of the heads.
- */
+/** Who holds which address. At most one hold per address and per card, so its size is bounded by pools and reservations. */
 export class LeaseTable {
-  readonly pool: AddressPool;
-  readonly #queues: Readonly<Record<QueueName, Map<Ipv4, Hold>>> = {
-    ended: new Map(),
-    offered: new Map(),
-    declined: new Map(),
-    loaded: new Map(),
-    bound: new Map(),
-  };
+  readonly #shelves: readonly Shelf[];
+  readonly #reservations: Reservations;
   readonly #byAddress = new Map<Ipv4, Hold>();
   readonly #byMac = new Map<Mac, Hold>();
-  readonly #untouched: Generator<Ipv4, undefined>;
-  #nextUntouched: Ipv4 | undefined;
 
-  constructor(pool: AddressPool, leases: readonly Lease[]) {
-    this.pool = pool;
-    this.#untouched = pool.addresses();
-    this.#nextUntouched = this.#untouched.next().value;
+  /** Pools of networks that do not overlap. None may hold a reserved address. */
+  constructor(pools: readonly AddressPool[], leases: readonly Lease[], reservations = new Reservations([])) {
+    this.#shelves = pools.map(pool => new Shelf(pool));
+    this.#reservations = reservations;
     const byExpiry = [...leases].sort((a, b) => a.expiresAt - b.expiresAt);
     for (const lease of byExpiry) this.#hold(boundBy(lease), 'loaded');
+  }
+
+  /** How many addresses the pools have in all. */
+  get size(): number {
+    return this.#shelves.reduce((sum, { pool }) => sum + pool.size, 0);
+  }
+
+  /** How many of them are leased. */
+  leased(now: number): number {
+    const leases = [...this.#byAddress.values()].filter(({ lease, until }) => lease && until > now);
+    return leases.filter(({ address }) => this.#shelves.some(({ pool }) => pool.has(address))).length;
   }
 
   /** The lease that this card has, or had last, if nobody took the address since. */
   lease(mac: Mac): Lease | undefined {
     return this.#byMac.get(mac)?.lease;
+  }
+
+  /** Has this card an address in hand, or in memory, or is one kept for it? */
+  knows(card: Card): boolean {
+    return this.#byMac.has(card.mac) || this.#reservations.of(card) !== undefined;
   }
 
   /** The address that stands offered to this card. */
@@ -83,22 +91,42 @@ export class LeaseTable {
     return hold.declined ? 'declined' : hold.mac;
   }
 
+  /** What is kept for a card in the network of this pool. */
+  reservation(card: Card, pool: AddressPool): Reservation | undefined {
+    const kept = this.#reservations.of(card);
+    return kept && contains(pool.network, kept.address) ? kept : undefined;
+  }
+
+  /** Is this address kept for another card? */
+  isKeptFromOthers(address: Ipv4, card: Card): boolean {
+    const kept = this.#reservations.at(address);
+    return kept !== undefined && kept !== this.#reservations.of(card);
+  }
+
   /** May this card have this address? */
-  isFree(address: Ipv4, mac: Mac, now: number): boolean {
+  isFree(address: Ipv4, { card, pool, now }: Wish): boolean {
+    const given = pool.has(address) || this.reservation(card, pool)?.address === address;
     const holder = this.holder(address, now);
-    return this.pool.has(address) && (holder === undefined || holder === mac);
+    return given && (holder === undefined || holder === card.mac);
   }
 
   /**
-   * The address for a card, in the order of RFC 2131 4.3.1: the one it has or had, the one it asks for, one never
-   * used, the one whose last holder has been gone longest.
+   * The address for a card: the one kept for it, then in the order of RFC 2131 4.3.1 the one it has or had, the one it
+   * asks for, one never used, the one whose last holder has been gone longest.
    */
-  choose(mac: Mac, requested: Ipv4 | undefined, now: number): Choice {
-    const former = this.#byMac.get(mac)?.address;
-    for (const address of [former, requested])
-      if (address && this.isFree(address, mac, now)) return { address };
-    const address = this.#untouchedAddress() ?? this.#recyclable(now);
-    return address ? { address } : { exhausted: this.#exhaustion() };
+  choose(requested: Ipv4 | undefined, wish: Wish): Choice {
+    const { card, pool, now } = wish;
+    const former = this.#byMac.get(card.mac)?.address;
+    for (const address of [this.reservation(card, pool)?.address, former, requested])
+      if (address && this.isFree(address, wish)) return { address };
+    const shelf = this.#shelfOf(pool);
+    const address = shelf.next(now) ?? shelf.offerUntil(now + OFFER_TIME - OFFER_GUARD);
+    return address ? { address } : { exhausted: shelf.exhaustion() };
+  }
+
+  /** Is there an address for a card that has none? */
+  hasFree(pool: AddressPool, now: number): boolean {
+    return this.#shelfOf(pool).next(now) !== undefined;
   }
 
   apply(change: LeaseChange): void {
@@ -120,41 +148,49 @@ export class LeaseTable {
     }
   }
 
+  /** The clock jumped by so many milliseconds: everything lasts as long as before. Returns the leases, to be kept again. */
+  shift(milliseconds: number): Lease[] {
+    const shifted = new Map([...this.#byAddress].map(([at, hold]) => [at, later(hold, milliseconds)]));
+    for (const [address, hold] of shifted) {
+      this.#byAddress.set(address, hold);
+      if (this.#byMac.get(hold.mac)?.address === address) this.#byMac.set(hold.mac, hold);
+    }
+    for (const shelf of this.#shelves) shelf.replaceAll(hold => shifted.get(hold.address) ?? hold);
+    return [...shifted.values()].flatMap(({ lease }) => lease ?? []);
+  }
+
   #hold(hold: Hold, queue: QueueName): void {
     this.#drop(this.#byAddress.get(hold.address));
     this.#drop(this.#byMac.get(hold.mac));
     this.#byAddress.set(hold.address, hold);
     if (!hold.declined) this.#byMac.set(hold.mac, hold);
-    // A lease outside the pool (the admin moved it) is remembered for its renewal, but never recycled.
-    if (this.pool.has(hold.address)) this.#queues[queue].set(hold.address, hold);
+    // An address of no pool (kept for a card, or moved by the admin) is remembered for its renewal, but never recycled.
+    this.#shelves.find(({ pool }) => pool.has(hold.address))?.put(hold, queue);
   }
 
   #drop(hold: Hold | undefined): void {
     if (!hold) return;
     this.#byAddress.delete(hold.address);
     if (this.#byMac.get(hold.mac) === hold) this.#byMac.delete(hold.mac);
-    for (const queue of Object.values(this.#queues)) queue.delete(hold.address);
+    this.#shelves.find(({ pool }) => pool.has(hold.address))?.clear(hold.address);
   }
 
-  #untouchedAddress(): Ipv4 | undefined {
-    while (this.#nextUntouched && this.#byAddress.has(this.#nextUntouched))
-      this.#nextUntouched = this.#untouched.next().value;
-    return this.#nextUntouched;
-  }
-
-  #recyclable(now: number): Ipv4 | undefined {
-    const heads = Object.values(this.#queues).flatMap(queue => queue.values().next().value ?? []);
-    const ended = heads.filter(hold => hold.until <= now);
-    return ended.sort((a, b) => a.until - b.until)[0]?.address;
-  }
-
-  #exhaustion(): string {
-    const { loaded, bound, offered, declined } = this.#queues;
-    const counts = `${loaded.size + bound.size} leased, ${offered.size} offered, ${declined.size} declined as in use`;
-    return `no free address: all ${this.pool.size} of ${formatRanges(this.pool.ranges)} are taken (${counts}); widen the pool or shorten the lease time`;
+  #shelfOf(pool: AddressPool): Shelf {
+    const shelf = this.#shelves.find(one => one.pool === pool);
+    if (shelf) return shelf;
+    throw new Error(`the lease table has no pool for ${pool.network.address}/${pool.network.prefix}`);
   }
 }
 
 function boundBy(lease: Lease): Hold {
   return { address: lease.address, mac: lease.mac, until: lease.expiresAt, lease };
+}
+
+function later(hold: Hold, milliseconds: number): Hold {
+  const { lease } = hold;
+  return {
+    ...hold,
+    until: hold.until + milliseconds,
+    ...(lease ? { lease: { ...lease, expiresAt: lease.expiresAt + milliseconds } } : {}),
+  };
 }

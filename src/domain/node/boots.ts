@@ -19,7 +19,8 @@ const MAX_TEXT = 300;
 /** The boots with one event more: in the current boot, or in a new one when the event begins it. */
 export function addEvent(boots: readonly Boot[], event: BootEvent): Boot[] {
   const current = boots.at(-1);
-  const kept = { ...event, text: event.text.slice(0, MAX_TEXT) };
+  const kept = { ...event, text: event.text.slice(0, MAX_TEXT), file: event.file?.slice(0, MAX_TEXT) };
+  if (current && repeats(current.events.at(-1), kept)) return [...boots];
   if (!current || startsBoot(current, event)) return addBoot(boots, newBoot(event.at, [kept]));
   return [...boots.slice(0, -1), appended(current, kept)];
 }
@@ -57,6 +58,17 @@ function startsBoot(current: Boot, event: BootEvent): boolean {
 function reached(boot: Boot, stage: (typeof BOOT_STAGES)[number]): boolean {
   const wanted: ReadonlySet<string> = new Set(BOOT_STAGES.slice(BOOT_STAGES.indexOf(stage)));
   return boot.bootId !== undefined || boot.events.some(event => wanted.has(event.stage));
+}
+
+/** A machine that is refused or has to wait asks again every few seconds; once is enough. */
+function repeats(last: BootEvent | undefined, event: BootEvent): boolean {
+  return (
+    event.fault !== undefined &&
+    last?.fault === event.fault &&
+    last.stage === event.stage &&
+    last.step === event.step &&
+    last.text === event.text
+  );
 }
 
 /** The start of a boot tells most, then its end: a full one loses events from the middle. */

@@ -1,5 +1,8 @@
 import type { Mac } from '../../base/mac.ts';
 
+/** How much of each a report may carry: far above any real machine's, and no node can fill host0's memory with more. */
+export const MOST = { nics: 256, disks: 512, pci: 2048, bridges: 256, members: 1024, addresses: 64 } as const;
+
 /** What a node is made of, as its agent found it in /proc and /sys. Absent = the node could not tell. */
 export interface Facts {
   readonly cpu: Cpu;
@@ -100,4 +103,21 @@ export function changedFacts(before: Facts, now: Facts): Partial<Facts> {
     ([section, value]) => JSON.stringify(value) !== JSON.stringify(before[section as keyof Facts]),
   );
   return Object.fromEntries(changed) as Partial<Facts>;
+}
+
+/** The facts as a report may carry them: what is beyond the limits is left out, so that the rest is heard. */
+export function boundedFacts(facts: Facts): Facts {
+  return {
+    ...facts,
+    nics: facts.nics
+      .slice(0, MOST.nics)
+      .map(nic => ({ ...nic, addresses: nic.addresses.slice(0, MOST.addresses) })),
+    disks: facts.disks.slice(0, MOST.disks),
+    pci: facts.pci.slice(0, MOST.pci),
+    bridges: facts.bridges.slice(0, MOST.bridges).map(bridge => ({
+      ...bridge,
+      members: bridge.members.slice(0, MOST.members),
+      addresses: bridge.addresses.slice(0, MOST.addresses),
+    })),
+  };
 }

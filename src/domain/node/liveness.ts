@@ -1,6 +1,5 @@
 import type { Boot } from './boots.ts';
 import type { NodeRecord } from './record.ts';
-import type { BootEvent } from './timeline.ts';
 
 /**
  * `booting`: on its way to its first report. `stalled`: on its way, but nothing was heard for a while. `up`: reports.
@@ -10,7 +9,7 @@ export type Liveness = 'booting' | 'stalled' | 'up' | 'silent' | 'unknown';
 
 /** Reports that may fail to come before a node counts as silent. */
 const MISSED_REPORTS = 3;
-/** Without any event for so long a boot counts as stalled, milliseconds; OVMF's own pauses stay under 65 s. */
+/** Without any new step for so long a boot counts as stalled, milliseconds; OVMF's own pauses stay under 65 s. */
 export const STALLED_AFTER = 90_000;
 
 /** `listeningSince`: when the registry started, milliseconds. */
@@ -18,7 +17,7 @@ export function liveness(node: NodeRecord, now: number, listeningSince: number):
   const { report } = node;
   const boot = node.boots.at(-1);
   if (!report || (boot && isNewer(boot, report))) {
-    return now - lastAt(boot, node.lastSeenAt) < STALLED_AFTER ? 'booting' : 'stalled';
+    return now - progressAt(boot, node.lastSeenAt) < STALLED_AFTER ? 'booting' : 'stalled';
   }
   const patience = MISSED_REPORTS * report.interval * 1000;
   if (now - report.at <= patience) return 'up';
@@ -29,7 +28,13 @@ function isNewer(boot: Boot, report: { at: number; bootId: string }): boolean {
   return boot.bootId !== report.bootId && boot.startedAt > report.at;
 }
 
-function lastAt(boot: Boot | undefined, fallback: number): number {
-  const last: BootEvent | undefined = boot?.events.at(-1);
-  return last?.at ?? boot?.startedAt ?? fallback;
+/** Saying the same thing again (a DISCOVER that nobody answers, a file that is refused) is no step ahead. */
+export function progressAt(boot: Boot | undefined, fallback: number): number {
+  const seen = new Set<string>();
+  return (boot?.events ?? []).reduce((at, event) => {
+    const step = `${event.stage} ${event.client ?? ''} ${event.file ?? ''}`;
+    if (event.stage === 'problem' || seen.has(step)) return at;
+    seen.add(step);
+    return Math.max(at, event.at);
+  }, boot?.startedAt ?? fallback);
 }

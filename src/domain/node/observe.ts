@@ -59,6 +59,8 @@ export interface ReportedContent {
   readonly load: Load;
   readonly trust: ReportedState['trust'];
   readonly hostKey: HostKey | undefined;
+  /** Only a full report has it; it stays the same for a whole boot. */
+  readonly overlay: string | undefined;
   readonly interval: number;
 }
 
@@ -68,10 +70,11 @@ export function withReport(
   seen: ReportedIdentity,
   content: ReportedContent,
 ): NodeRecord | undefined {
-  const before = node.report?.bootId === content.bootId ? node.report.facts : undefined;
-  const facts = { ...before, ...content.facts };
+  const before = node.report?.bootId === content.bootId ? node.report : undefined;
+  const facts = { ...before?.facts, ...content.facts };
   if (!isWhole(facts)) return undefined;
   const { bootId, load, trust, hostKey, interval } = content;
+  const overlay = content.overlay ?? before?.overlay;
   return {
     ...node,
     lastSeenAt: Math.max(node.lastSeenAt, seen.at),
@@ -79,7 +82,7 @@ export function withReport(
     uuid: seen.uuid ?? node.uuid,
     macs: addMacs(node.macs, seen.macs),
     boots: addBootId(node.boots, bootId, seen.at),
-    report: { at: seen.at, address: seen.address, bootId, facts, load, trust, hostKey, interval },
+    report: { at: seen.at, address: seen.address, bootId, facts, load, trust, hostKey, overlay, interval },
   };
 }
 

@@ -47,6 +47,8 @@ export interface ReportedState {
   /** How the report was authenticated: the token of its overlay, or the leased address it came from. */
   readonly trust: 'token' | 'lease';
   readonly hostKey?: HostKey | undefined;
+  /** Content of the overlay that it runs, as its agent tells. */
+  readonly overlay?: string | undefined;
   /** Seconds between two reports, as the agent was told. */
   readonly interval: number;
 }

@@ -1,6 +1,7 @@
 import type { MachineId } from '../machine/genid.ts';
 import type { Mode } from '../manifest/action.ts';
 import type { Layer, LayerItem } from './layer.ts';
+import { BLANK_MARK } from './mark.ts';
 
 /** What every node of this appliance must know of host0. */
 export interface SiteFacts {
@@ -45,6 +46,7 @@ export function siteLayer(site: SiteFacts): Layer {
     { action: 'D', mode: rootMode(0o700), target: '/root/.ssh', origin: ORIGIN },
     file('/root/.ssh/authorized_keys', 0o600, line(site.publicKey)),
     file('/etc/pxen/agent.json', 0o600, agentConfig(site)),
+    BLANK_MARK,
   ]);
 }
 

@@ -13,6 +13,8 @@ interface Attributes {
 export interface FileEntry extends Attributes {
   readonly type: 'file';
   readonly content: Uint8Array;
+  /** Lines whose content comes before that of `origin`: those that it appends to. */
+  readonly earlier?: readonly Origin[];
 }
 
 export interface DirectoryEntry extends Attributes {
@@ -61,8 +63,10 @@ function sameContent(a: Uint8Array, b: Uint8Array): boolean {
 
 /** Every directory above a path, nearest to / first; / itself is not among them. */
 export function ancestorsOf(path: string): string[] {
-  const ends = Array.from(path.matchAll(/\//g), match => match.index).filter(index => index > 0);
-  return ends.map(end => path.slice(0, end));
+  const above: string[] = [];
+  for (let end = path.indexOf('/', 1); end > 0; end = path.indexOf('/', end + 1))
+    above.push(path.slice(0, end));
+  return above;
 }
 
 /** Parents stand before their children in this order. */

@@ -52,7 +52,8 @@ class LineFold {
   #appended(entry: OverlayEntry): OverlayEntry {
     const before = this.entries.get(entry.path);
     if (entry.type !== 'file' || before?.type !== 'file') return entry;
-    return { ...entry, content: concat([before.content, entry.content]) };
+    const earlier = [...(before.earlier ?? []), before.origin];
+    return { ...entry, earlier, content: concat([before.content, entry.content]) };
   }
 
   #remove(target: string): void {
@@ -62,11 +63,18 @@ class LineFold {
     for (const entry of this.entries.values()) this.#needParents(entry);
   }
 
+  /** What stands where a directory above the path must be. */
+  #blocker(path: string): OverlayEntry | undefined {
+    for (const parent of ancestorsOf(path)) {
+      const entry = this.entries.get(parent);
+      if (entry && entry.type !== 'directory') return entry;
+    }
+    return undefined;
+  }
+
   /** Files and links replace each other; a directory and anything else at one path need an R line between them. */
   #clash(wanted: OverlayEntry, appends: boolean): Diagnostic | undefined {
-    const blocker = ancestorsOf(wanted.path)
-      .map(path => this.entries.get(path))
-      .find(entry => entry !== undefined && entry.type !== 'directory');
+    const blocker = this.#blocker(wanted.path);
     if (blocker) {
       return clashAt(
         wanted,

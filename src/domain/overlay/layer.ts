@@ -1,6 +1,7 @@
 import type { Diagnostic } from '../../base/diagnostic.ts';
 import type { DirectoryAction, FileAction, LinkAction, RemoveAction } from '../manifest/action.ts';
 import type { Listed } from '../manifest/lists.ts';
+import type { Stamp } from './source.ts';
 
 /** A file action whose SRC has been read. */
 export type FileItem = Omit<FileAction, 'source'> & { readonly content: Uint8Array };
@@ -18,8 +19,13 @@ export interface Layer {
   readonly shared: boolean;
 }
 
+/** The files that something was read from, and in which state. */
+export type Inputs = ReadonlyMap<string, Stamp>;
+
 /** A layer with what is wrong in its folder. */
 export interface LoadedLayer {
   readonly layer: Layer;
   readonly problems: readonly Diagnostic[];
+  /** Its own files and all that its manifest names, missing ones included. */
+  readonly inputs: Inputs;
 }

@@ -3,10 +3,11 @@ import { type Diagnostic, quote } from '../../base/diagnostic.ts';
 import { byPath, type FileEntry, type OverlayEntry, undeclaredParents } from './entry.ts';
 import { foldLayers } from './fold.ts';
 import type { Layer } from './layer.ts';
+import { isOwnMark, MARK_PATH } from './mark.ts';
 import { formatSteps, planSteps, STEPS_PATH, type Step } from './steps.ts';
 import { addToWorld, WORLD_PATH } from './world.ts';
 
-/** Everything an overlay brings to a node, ready to compare, show and pack. */
+/** Everything an overlay brings to a node, ready to compare, show and, once its mark is filled in, to pack. */
 export interface OverlayPlan {
   /** The whole tree, each path once, parents before children. */
   readonly entries: readonly OverlayEntry[];
@@ -29,8 +30,7 @@ export function planOverlay(layers: readonly Layer[]): OverlayPlan {
     layers.flatMap(layer => layer.packages),
   );
   const tree = withParents([...declared.values(), ...(world.entry ? [world.entry] : [])]);
-  const steps = planSteps(withParents([...tree, stepsFile([])]), removed);
-  const entries = steps.length === 0 ? tree : withParents([...tree, stepsFile(steps)]);
+  const { entries, steps } = withSteps(tree, removed);
   const found = [
     ...problems,
     ...(world.problem ? [world.problem] : []),
@@ -38,6 +38,16 @@ export function planOverlay(layers: readonly Layer[]): OverlayPlan {
     ...tooHeavy(entries),
   ];
   return { entries, steps, problems: found };
+}
+
+/** Mostly there are none; where there are, their file is part of the tree that they are planned for. */
+function withSteps(
+  tree: readonly OverlayEntry[],
+  removed: readonly string[],
+): Pick<OverlayPlan, 'entries' | 'steps'> {
+  if (planSteps(tree, removed).length === 0) return { entries: tree, steps: [] };
+  const steps = planSteps(withParents([...tree, stepsFile([])]), removed);
+  return { entries: withParents([...tree, stepsFile(steps)]), steps };
 }
 
 /** Of two entries with one path the later counts. */
@@ -58,16 +68,15 @@ function stepsFile(steps: readonly Step[]): FileEntry {
 }
 
 function reservedPath(declared: ReadonlyMap<string, OverlayEntry>): Diagnostic[] {
-  const entry = declared.get(STEPS_PATH);
-  if (!entry) return [];
-  return [
-    {
-      ...entry.origin,
-      key: 'TGT',
-      got: quote(STEPS_PATH),
-      expected: 'another path; pxen writes this file itself',
-    },
-  ];
+  const taken = [STEPS_PATH, MARK_PATH]
+    .flatMap(path => declared.get(path) ?? [])
+    .filter(entry => !isOwnMark(entry));
+  return taken.map(({ origin, path }) => ({
+    ...origin,
+    key: 'TGT',
+    got: quote(path),
+    expected: 'another path; pxen writes this file itself',
+  }));
 }
 
 function tooHeavy(entries: readonly OverlayEntry[]): Diagnostic[] {

@@ -8,12 +8,22 @@ export interface OverlayRecord {
   readonly owner: OverlayOwner;
   /** SHA-256 over the tar content, hex. Equal plans have equal hashes. */
   readonly planHash: string;
+  /** SHA-256 over what a node sees of it, hex: the mark in the overlay, which its agent reports. */
+  readonly content: string;
   /** Names of the stored gzip members, in the order in which they make up the overlay. */
   readonly members: readonly string[];
   /** Name of the stored listing. */
   readonly listing: string;
   /** Compressed, bytes. */
   readonly size: number;
+  /** Overlays of this owner that were served before, latest first: nodes may still run them. */
+  readonly earlier: readonly EarlierOverlay[];
+}
+
+/** Of an overlay that is served no more only the listing is kept. */
+export interface EarlierOverlay {
+  readonly content: string;
+  readonly listing: string;
 }
 
 /** Where built overlays live. Several processes may share one. */

@@ -1,9 +1,26 @@
-import { constants } from 'node:fs';
-import { open, readdir, realpath, stat } from 'node:fs/promises';
+import * as fs from 'node:fs';
 import { join, sep } from 'node:path';
+import { promisify } from 'node:util';
 import { formatBytes } from '../../base/bytes.ts';
 import { messageOf, PxenError, systemCode } from '../../base/error.ts';
-import type { SourceFile, SourceFiles } from '../../domain/overlay/source.ts';
+import {
+  type FoundFile,
+  type SourceFile,
+  type SourceFiles,
+  type Stamp,
+  UNSETTLED,
+} from '../../domain/overlay/source.ts';
+
+// A build reads thousands of small files. The promises of node:fs cost several times as much a file as its callbacks.
+const open = promisify(fs.open);
+const close = promisify(fs.close);
+const read = promisify(fs.read);
+const stat = promisify(fs.stat);
+const readdir = promisify(fs.readdir);
+const realpath = promisify(fs.realpath.native);
+
+/** Milliseconds. Two writes within one tick of the kernel (10 at most) give a file the same times. */
+const TICK = 50;
 
 /** The files below one folder, addressed as if that folder were `/`. */
 export class FileTree implements SourceFiles {
@@ -13,52 +30,86 @@ export class FileTree implements SourceFiles {
     this.#root = root;
   }
 
-  async folders(path: string): Promise<readonly string[]> {
+  async folders(path: string): Promise<readonly string[] | undefined> {
     const folder = join(this.#root, path);
-    const names = await namesIn(folder);
-    const visible = names.filter(name => !name.startsWith('.')).sort();
-    const areFolders = await Promise.all(visible.map(name => isFolder(join(folder, name))));
-    return visible.filter((_, index) => areFolders[index]);
+    const entries = await entriesIn(folder);
+    if (!entries) return undefined;
+    const visible = entries
+      .filter(({ name }) => !name.startsWith('.'))
+      .sort((a, b) => (a.name < b.name ? -1 : 1));
+    const areFolders = await Promise.all(visible.map(entry => isFolder(folder, entry)));
+    return visible.filter((_, index) => areFolders[index]).map(({ name }) => name);
   }
 
   async read(path: string, limit: number): Promise<SourceFile> {
+    const full = join(this.#root, path);
+    let stamp: Stamp = UNSETTLED;
     try {
-      const actual = await realpath(join(this.#root, path));
-      if (!(await this.#holds(actual))) return unusable(`leads out of ${this.#root}`);
-      const kind = await stat(actual);
-      // Looked at before it is opened: opening a pipe waits for its writer, opening a device may set something off.
-      if (!kind.isFile()) return unusable(kind.isDirectory() ? 'is a directory' : 'is not a regular file');
-      return await readRegular(actual, limit);
+      const found = await stat(full);
+      stamp = stampOf(found);
+      return { ...(await this.#content(full, found, limit)), stamp };
     } catch (error) {
-      return failure(error);
+      return { ...failure(error), stamp: stamp === UNSETTLED ? stampOfFailure(error) : stamp };
     }
   }
 
+  async stamp(path: string): Promise<Stamp> {
+    return stat(join(this.#root, path)).then(stampOf, stampOfFailure);
+  }
+
+  /** Looked at before it is opened: opening a pipe waits for its writer, opening a device may set something off. */
+  async #content(full: string, found: fs.Stats, limit: number): Promise<FoundFile> {
+    const actual = this.#root === sep ? full : await realpath(full);
+    if (!(await this.#holds(actual))) return unusable(`leads out of ${this.#root}`);
+    if (!found.isFile()) return unusable(found.isDirectory() ? 'is a directory' : 'is not a regular file');
+    if (found.size > limit) return tooLarge(found.size, limit);
+    return readRegular(actual, found.size, limit);
+  }
+
   async #holds(actual: string): Promise<boolean> {
-    const root = await realpath(this.#root);
-    return root === sep || actual.startsWith(root + sep);
+    if (this.#root === sep) return true;
+    return actual.startsWith(`${await realpath(this.#root)}${sep}`);
   }
 }
 
-/** Opens without blocking and looks again, in case the file was replaced in between. */
-async function readRegular(path: string, limit: number): Promise<SourceFile> {
-  const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+/** Opens without blocking, in case the file was replaced after it was looked at. */
+async function readRegular(path: string, size: number, limit: number): Promise<FoundFile> {
+  const file = await open(path, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK);
   try {
-    const { size } = await handle.stat();
-    if (size > limit)
-      return unusable(`has ${formatBytes(size)}, more than the ${formatBytes(limit)} that are allowed`);
-    const content = await handle.readFile();
-    return content.length > limit ? unusable('grows while it is read') : { kind: 'file', content };
+    const parts: Uint8Array[] = [];
+    // One byte more than there should be: a whole file takes one read that does not fill its buffer.
+    for (let total = 0, room = size + 1; ; room = 65_536) {
+      const { bytesRead, buffer } = await read(file, Buffer.allocUnsafe(room), 0, room, null);
+      total += bytesRead;
+      parts.push(buffer.subarray(0, bytesRead));
+      if (total > limit) return unusable('grows while it is read');
+      if (bytesRead < room)
+        return { kind: 'file', content: parts.length === 1 && parts[0] ? parts[0] : Buffer.concat(parts) };
+    }
   } finally {
-    await handle.close();
+    await close(file);
   }
 }
 
-function unusable(reason: string): SourceFile {
+/** A file that is written or replaced gets another one. */
+function stampOf({ ino, size, mtimeMs, ctimeMs }: fs.Stats): Stamp {
+  const age = Date.now() - Math.max(mtimeMs, ctimeMs);
+  return Math.abs(age) < TICK ? UNSETTLED : `${ino} ${size} ${mtimeMs} ${ctimeMs}`;
+}
+
+function stampOfFailure(error: unknown): Stamp {
+  return systemCode(error) ?? messageOf(error);
+}
+
+function unusable(reason: string): FoundFile {
   return { kind: 'unusable', reason };
 }
 
-function failure(error: unknown): SourceFile {
+function tooLarge(size: number, limit: number): FoundFile {
+  return unusable(`has ${formatBytes(size)}, more than the ${formatBytes(limit)} that are allowed`);
+}
+
+function failure(error: unknown): FoundFile {
   switch (systemCode(error)) {
     case 'ENOENT':
     case 'ENOTDIR':
@@ -73,18 +124,21 @@ function failure(error: unknown): SourceFile {
   }
 }
 
-async function namesIn(folder: string): Promise<string[]> {
+async function entriesIn(folder: string): Promise<fs.Dirent[] | undefined> {
   try {
-    return await readdir(folder);
+    return await readdir(folder, { withFileTypes: true });
   } catch (error) {
-    if (systemCode(error) === 'ENOENT') return [];
+    if (systemCode(error) === 'ENOENT') return undefined;
     throw new PxenError('FILE_MISSING', `${folder}: cannot be listed (${messageOf(error)})`, {
       cause: error,
     });
   }
 }
 
-async function isFolder(path: string): Promise<boolean> {
-  const found = await stat(path).catch(() => undefined);
+/** Some file systems tell no types. */
+async function isFolder(parent: string, entry: fs.Dirent): Promise<boolean> {
+  if (entry.isDirectory()) return true;
+  if (entry.isFile()) return false;
+  const found = await stat(join(parent, entry.name)).catch(() => undefined);
   return found?.isDirectory() ?? false;
 }

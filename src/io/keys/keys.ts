@@ -1,9 +1,10 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
-import { mkdir, mkdtemp, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, mkdtemp, open, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf, PxenError, systemCode } from '../../base/error.ts';
 import type { MachineId } from '../../domain/machine/genid.ts';
 import { generateSshKey, type SshKeyPair } from './openssh.ts';
+import { readSecret, writeSecret } from './secret.ts';
 
 /** The secrets that an overlay brings to its machine. */
 export interface MachineCredentials {
@@ -122,30 +123,6 @@ function machineFiles(id: MachineId): Record<string, string> {
 
 function pairFiles(name: string, pair: SshKeyPair): Record<string, string> {
   return { [name]: pair.privateKey, [`${name}.pub`]: `${pair.publicKey}\n` };
-}
-
-/** A secret that others could have read is a secret no more: say so instead of using it. */
-async function readSecret(path: string): Promise<string> {
-  const { mode } = await stat(path);
-  if ((mode & 0o077) !== 0) {
-    const octal = (mode & 0o777).toString(8);
-    throw new Error(
-      `${path} has mode ${octal}, expected 600: others may have read it (chmod 600 if you know better)`,
-    );
-  }
-  const text = await readFile(path, 'utf8');
-  if (text.trim() === '') throw new Error(`${path} is empty`);
-  return text;
-}
-
-async function writeSecret(path: string, text: string): Promise<void> {
-  const file = await open(path, 'wx', 0o600);
-  try {
-    await file.writeFile(text);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
 }
 
 async function syncFolder(path: string): Promise<void> {

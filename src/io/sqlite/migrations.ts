@@ -21,4 +21,14 @@ export const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (node, started_at)
   ) STRICT;
   `,
+  `
+  -- hash: SHA-256 of a one-time boot token, hex
+  CREATE TABLE boot_token (
+    hash TEXT PRIMARY KEY,
+    machine_id TEXT NOT NULL,
+    address TEXT NOT NULL,
+    ends_at INTEGER NOT NULL,
+    used INTEGER NOT NULL
+  ) STRICT;
+  `,
 ];

@@ -27,11 +27,19 @@ const HASH_SLICE = 4 * 1024 * 1024;
 
 /** Packs members with tar-stream and gzip. A shared member is hashed once; compression runs off the main thread. */
 export class TarPacker implements OverlayPacker {
+  readonly #members = new WeakMap<Member, Promise<string>>();
+  readonly #tars = new WeakMap<Member, Promise<Uint8Array>>();
   readonly #digests = new Map<string, Promise<string>>();
   readonly #contentHashes = new WeakMap<Uint8Array, Promise<string>>();
 
   async digest(member: Member): Promise<string> {
-    if (member.last) return sha256(await tarBytes(member));
+    const known = this.#members.get(member) ?? this.#digest(member);
+    this.#members.set(member, known);
+    return known;
+  }
+
+  async #digest(member: Member): Promise<string> {
+    if (member.last) return sha256(await this.#tar(member));
     const print = await this.#fingerprint(member);
     const known = this.#digests.get(print) ?? tarBytes(member).then(sha256);
     this.#digests.set(print, known);
@@ -39,7 +47,14 @@ export class TarPacker implements OverlayPacker {
   }
 
   async pack(member: Member): Promise<Uint8Array> {
-    return compress(await tarBytes(member), { level: LEVEL });
+    return compress(await this.#tar(member), { level: LEVEL });
+  }
+
+  /** A member of one machine is hashed and then packed, mostly both; it is small. */
+  #tar(member: Member): Promise<Uint8Array> {
+    const made = this.#tars.get(member) ?? tarBytes(member);
+    if (member.last) this.#tars.set(member, made);
+    return made;
   }
 
   /** All that the tar bytes depend on, without making them. */

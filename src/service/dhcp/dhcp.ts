@@ -1,21 +1,28 @@
-import { quote } from '../../base/diagnostic.ts';
 import { messageOf, PxenError } from '../../base/error.ts';
 import { ANY, type Ipv4 } from '../../base/ipv4.ts';
 import type { Mac } from '../../base/mac.ts';
 import type { Clock, Log, OpenUdp, Service, UdpPeer, UdpSocket } from '../../base/ports.ts';
-import { type BootClient, type BootRequest, classify } from '../../domain/boot/classify.ts';
-import { type Decision, decide } from '../../domain/boot/decide.ts';
+import type { BootRequest } from '../../domain/boot/classify.ts';
+import { decide } from '../../domain/boot/decide.ts';
+import type { Decision } from '../../domain/boot/decision.ts';
+import { cardOf, subnetOf } from '../../domain/boot/place.ts';
 import type { DhcpPolicy } from '../../domain/boot/policy.ts';
+import { RequestGate } from '../../domain/lease/gate.ts';
 import type { Lease, LeaseStore } from '../../domain/lease/lease.ts';
-import { AddressPool } from '../../domain/lease/pool.ts';
+import type { AddressPool } from '../../domain/lease/pool.ts';
 import { type LeaseChange, LeaseTable } from '../../domain/lease/table.ts';
 import type { Sha256 } from '../../domain/machine/genid.ts';
-import type { BootEvent, BootStage, Timeline } from '../../domain/node/timeline.ts';
+import type { Timeline } from '../../domain/node/timeline.ts';
 import { destination, SERVER_PORT } from '../../wire/dhcp4/destination.ts';
 import { maxMessageSize } from '../../wire/dhcp4/option-number.ts';
-import { decode, encode, type Packet } from '../../wire/dhcp4/packet.ts';
+import { encode, type Packet } from '../../wire/dhcp4/packet.ts';
 import { summary } from '../../wire/dhcp4/summary.ts';
+import { ForeignServers } from './foreign.ts';
+import { openPair, readRequest } from './listen.ts';
 import { OrderlyTasks } from './orderly.ts';
+import { SAID_AGAIN_AFTER, Sparse } from './sparse.ts';
+import { SteadyTime } from './steadytime.ts';
+import { tell } from './telling.ts';
 
 export interface DhcpDependencies {
   readonly openUdp: OpenUdp;
@@ -25,107 +32,165 @@ export interface DhcpDependencies {
   readonly leases: LeaseStore;
   readonly policy: DhcpPolicy;
   readonly sha256: Sha256;
+  /** Requests a second from one card. */
+  readonly perCard: number;
   /** 67 unless told otherwise; clients then listen on the next one. */
   readonly port?: number;
 }
 
-/** Enough for a rack that powers on at once to wait in the socket while leases are written, bytes. */
-const RECEIVE_BUFFER = 4 * 1024 * 1024;
 /** Requests under way at one time. */
 const MOST_REQUESTS = 4096;
 
-/** Answers DHCP on one network: an address, and what to boot. */
+/** Answers DHCP on one network, and on others through relays: an address, and what to boot. */
 export class DhcpService implements Service {
   readonly name = 'dhcp';
   /** Datagrams since the start, by what became of them. */
-  readonly counts = { received: 0, malformed: 0, dropped: 0, failed: 0, offer: 0, ack: 0, nak: 0, ignore: 0 };
+  readonly counts = {
+    received: 0,
+    malformed: 0,
+    limited: 0,
+    dropped: 0,
+    failed: 0,
+    offer: 0,
+    ack: 0,
+    nak: 0,
+    ignore: 0,
+  };
   readonly #d: DhcpDependencies;
   readonly #port: number;
   readonly #requests = new OrderlyTasks<Mac>(MOST_REQUESTS);
+  readonly #sparse = new Sparse();
+  readonly #foreign: ForeignServers;
+  readonly #poolTroubles = new Map<AddressPool, string>();
   #table: LeaseTable;
-  #sockets: UdpSocket[] = [];
+  #gate: RequestGate;
+  #time: SteadyTime;
+  #sockets: readonly UdpSocket[] = [];
   #storeTrouble: string | undefined;
-  #poolTrouble: string | undefined;
+  #flood: { readonly text: string; readonly at: number } | undefined;
 
   constructor(dependencies: DhcpDependencies) {
+    const { clock, policy } = dependencies;
     this.#d = dependencies;
     this.#port = dependencies.port ?? SERVER_PORT;
-    this.#table = tableOf(dependencies.policy, []);
+    this.#foreign = new ForeignServers({
+      ...dependencies,
+      server: policy.server,
+      clientPort: this.#port + 1,
+    });
+    this.#table = tableOf(policy, []);
+    this.#gate = this.#newGate();
+    this.#time = new SteadyTime(clock.now(), clock.elapsed());
   }
 
   async start(): Promise<void> {
-    const { leases, log, policy } = this.#d;
+    const { leases, log, policy, clock } = this.#d;
+    const { address } = policy.server;
     this.#table = tableOf(policy, leases.all());
+    this.#gate = this.#newGate();
+    this.#time = new SteadyTime(clock.now(), clock.elapsed());
     await this.#warnOfOthers();
-    // A socket bound to an address hears no broadcast on Linux, one bound to 0.0.0.0 broadcasts by the default route:
-    // so the first sends (and hears unicast), the second hears broadcasts (boot-lab pitfall 4).
-    await this.#open(policy.server.address, true);
-    await this.#open(ANY, false);
-    log.info(
-      'dhcp',
-      `listening on ${policy.server.address}:${this.#port}, ${this.#table.pool.size} addresses`,
+    this.#sockets = await openPair(this.#d, address, this.#port, (...datagram) =>
+      this.#onDatagram(...datagram),
     );
+    await this.#foreign.start();
+    log.info('dhcp', `listening on ${address}:${this.#port}, ${this.#table.size} addresses`);
   }
 
   /** Stops hearing at once; a lease that is being written still gets its ACK. */
   async stop(): Promise<void> {
     const sockets = this.#sockets;
     this.#sockets = [];
+    await this.#foreign.stop();
     await this.#requests.idle();
     await Promise.all(sockets.map(socket => socket.close()));
   }
 
   health(): string | undefined {
-    return this.#storeTrouble ?? this.#poolTrouble;
+    const now = this.#now();
+    const still = [...this.#poolTroubles].filter(([pool]) => !this.#table.hasFree(pool, now));
+    return this.#storeTrouble ?? still[0]?.[1] ?? this.#foreign.health() ?? this.#floodTrouble();
   }
 
   /** The lease that runs on an address now: who speaks from there. */
   leaseAt(address: Ipv4): Lease | undefined {
-    return this.#table.leaseAt(address, this.#d.clock.now());
+    return this.#table.leaseAt(address, this.#now());
+  }
+
+  /** Addresses of all pools, by whether they are leased now. */
+  addresses(): { used: number; free: number } {
+    const used = this.#table.leased(this.#now());
+    return { used, free: this.#table.size - used };
   }
 
   /** One datagram in, at most one reply out, in the order of each machine's requests. Never throws. */
-  #onDatagram(bytes: Uint8Array, from: UdpPeer, unicast: boolean, sender: UdpSocket): void {
-    const request = this.#read(bytes, from, unicast);
-    if (!request) return;
-    const accepted = this.#requests.run(request.mac, () => this.#answer(request, sender));
-    if (!accepted) this.counts.dropped++;
+  #onDatagram(bytes: Uint8Array, from: UdpPeer, unicast: boolean): void {
+    const [sender] = this.#sockets;
+    if (!sender) return;
+    this.counts.received++;
+    const request = readRequest(bytes, from, unicast, this.#d);
+    if (!request) this.counts.malformed++;
+    else if (this.#isTooMuch(request)) this.counts.limited++;
+    else if (!this.#requests.run(request.mac, () => this.#answer(request, sender))) this.counts.dropped++;
   }
 
-  #read(bytes: Uint8Array, from: UdpPeer, unicast: boolean): BootRequest | undefined {
-    this.counts.received++;
-    const packet = decode(bytes);
-    const request = 'problem' in packet ? packet : classify(packet, unicast, this.#d.sha256);
-    if (!('problem' in request)) return request;
-    this.counts.malformed++;
-    this.#d.log.debug('dhcp', `dropped a datagram from ${from.address}:${from.port}: ${request.problem}`);
-    return undefined;
+  /** Only what may take an address from the pool counts against strangers. */
+  #isTooMuch(request: BootRequest): boolean {
+    const { clock, log, perCard, policy } = this.#d;
+    const now = clock.elapsed();
+    const toOther = (request.serverId ?? policy.server.address) !== policy.server.address;
+    const takes = request.messageType === 'DISCOVER' || (request.messageType === 'REQUEST' && !toOther);
+    const known = !takes || this.#table.knows(cardOf(request, this.#table));
+    const limit = this.#gate.refuses(request.mac, known, now);
+    if (!limit) return false;
+    const text =
+      limit === 'card'
+        ? `${request.mac} sends more than ${perCard} DHCP requests a second; the rest is dropped`
+        : 'more unknown network cards ask for addresses than there can be: a flood? Cards with a lease or a reservation are served';
+    this.#flood = { text, at: now };
+    this.#sparse.say(limit, now, text, line => log.warn('dhcp', line));
+    return true;
   }
 
   /** Decide, make it durable, send, tell. */
   async #answer(request: BootRequest, sender: UdpSocket): Promise<void> {
-    const { clock, policy } = this.#d;
-    const began = clock.now();
+    const { clock, log, policy } = this.#d;
+    const began = this.#now();
     const decision = decide(request, { policy, leases: this.#table, now: began });
+    this.#notice(request, decision);
     try {
       if (decision.change) await this.#keep(decision.change);
       if (decision.kind !== 'ignore')
         this.#send(decision.reply, maxMessageSize(request.packet.options), sender);
-      this.#tell(request, decision, began);
+      this.counts[decision.kind]++;
+      tell(request, decision, { began, now: clock.now() }, { ...this.#d, sparse: this.#sparse });
     } catch (error) {
       this.counts.failed++;
-      this.#d.log.error('dhcp', `no answer to ${summary(request.packet)}: ${messageOf(error)}`);
+      log.error('dhcp', `no answer to ${summary(request.packet)}: ${messageOf(error)}`);
     }
+  }
+
+  /** What a decision says about the network at large. */
+  #notice(request: BootRequest, decision: Decision): void {
+    const pool = subnetOf(request, this.#d.policy)?.pool;
+    if (pool && decision.fault === 'pool') this.#poolTroubles.set(pool, decision.text);
+    if (pool && decision.change?.kind === 'offer') this.#poolTroubles.delete(pool);
+    const { messageType, serverId, packet } = request;
+    if (messageType === 'REQUEST' && serverId && packet.giaddr === ANY) this.#foreign.chosen(serverId);
   }
 
   /** The table first: another machine's request, decided while this is being written, must not get the same address. */
   async #keep(change: LeaseChange): Promise<void> {
     const { leases } = this.#d;
     this.#table.apply(change);
+    if (change.kind === 'bind' || change.kind === 'release')
+      await this.#store(() => leases.put(change.lease));
+    else if (change.kind === 'decline') await this.#store(() => leases.remove(change.mac));
+  }
+
+  async #store(write: () => Promise<void>): Promise<void> {
     try {
-      if (change.kind === 'bind' || change.kind === 'release') await leases.put(change.lease);
-      else if (change.kind === 'decline') await leases.remove(change.mac);
-      else return;
+      await write();
       this.#storeTrouble = undefined;
     } catch (error) {
       this.#storeTrouble = `leases cannot be written, so none are given: ${messageOf(error)}`;
@@ -137,43 +202,34 @@ export class DhcpService implements Service {
     sender.send(encode(reply, maxSize), destination(reply, this.#port));
   }
 
-  #tell(request: BootRequest, decision: Decision, began: number): void {
-    const { clock, log, timeline } = this.#d;
-    this.counts[decision.kind]++;
-    if (request.messageType === 'DISCOVER') {
-      this.#poolTrouble = decision.stage === 'problem' ? decision.text : undefined;
-      timeline.record(eventOf(request, 'discover', discoverText(request), began));
-    }
-    const milliseconds = clock.now() - began;
-    if (decision.stage)
-      timeline.record({
-        ...eventOf(request, decision.stage, decision.text, clock.now()),
-        address: decision.kind === 'ignore' ? undefined : decision.address,
-        milliseconds,
-      });
-    const level = decision.stage === 'problem' ? 'warn' : decision.kind === 'ignore' ? 'debug' : 'info';
-    log[level]('dhcp', `${request.messageType}: ${decision.text}`, {
-      node: request.machineId,
-      mac: request.mac,
-      stage: decision.stage,
-      milliseconds,
-    });
+  /** Milliseconds since the epoch; when somebody has set the clock, all leases are moved with it first. */
+  #now(): number {
+    const { clock } = this.#d;
+    const now = clock.now();
+    const jumped = this.#time.jump(now, clock.elapsed());
+    if (jumped !== 0) this.#follow(jumped);
+    return now;
   }
 
-  async #open(address: Ipv4, sends: boolean): Promise<void> {
-    const socket = await this.#d.openUdp({
-      address,
-      port: this.#port,
-      reuse: true,
-      broadcast: sends,
-      receiveBuffer: RECEIVE_BUFFER,
-      onDatagram: (bytes, from) => {
-        const [sender] = this.#sockets;
-        if (sender) this.#onDatagram(bytes, from, sends, sender);
-      },
-      onError: error => this.#d.log.warn('dhcp', `socket ${address}:${this.#port}: ${error.message}`),
-    });
-    this.#sockets.push(socket);
+  #follow(jumped: number): void {
+    const { leases, log } = this.#d;
+    const way = jumped > 0 ? 'forward' : 'back';
+    log.warn(
+      'dhcp',
+      `the clock was set ${way} by ${Math.abs(jumped) / 1000} s; leases keep their remaining time`,
+    );
+    const writes = this.#table.shift(jumped).map(lease => this.#store(() => leases.put(lease)));
+    Promise.all(writes).catch(error => log.error('dhcp', `moved leases: ${messageOf(error)}`));
+  }
+
+  #floodTrouble(): string | undefined {
+    const recent = this.#flood && this.#d.clock.elapsed() - this.#flood.at < SAID_AGAIN_AFTER;
+    return recent ? this.#flood?.text : undefined;
+  }
+
+  #newGate(): RequestGate {
+    const { perCard, clock } = this.#d;
+    return new RequestGate({ perCard, addresses: this.#table.size }, clock.elapsed());
   }
 
   /** Sockets that share a port hide each other: the two that follow would open beside another server without a word. */
@@ -195,40 +251,10 @@ export class DhcpService implements Service {
   }
 }
 
-function tableOf(policy: DhcpPolicy, leases: readonly Lease[]): LeaseTable {
-  const reserved = [policy.router ?? [], policy.dns].flat();
-  return new LeaseTable(new AddressPool(policy.server, policy.pool, reserved), leases);
-}
-
-const WHO: Readonly<Record<BootClient, 'firmware' | 'ipxe' | 'os'>> = {
-  ipxe: 'ipxe',
-  'pxe-bios': 'firmware',
-  'pxe-uefi': 'firmware',
-  'uefi-http': 'firmware',
-  other: 'os',
-};
-
-function eventOf(
-  { mac, machineId, uuid, client }: BootRequest,
-  stage: BootStage,
-  text: string,
-  at: number,
-): BootEvent {
-  return {
-    at,
-    stage,
-    text,
-    mac,
-    machineId,
-    uuid,
-    client: WHO[client],
-    idFrom: machineId ? 'dhcp' : undefined,
-  };
-}
-
-function discoverText({ client, arch, vendorClass }: BootRequest): string {
-  const vendor = vendorClass === '' ? '' : `, vendor class ${quote(vendorClass)}`;
-  return client === 'other'
-    ? `asks for an address${vendor}`
-    : `asks for an address and a boot file (${client}, ${arch?.name ?? 'unknown architecture'})`;
+function tableOf({ subnets, reservations }: DhcpPolicy, leases: readonly Lease[]): LeaseTable {
+  return new LeaseTable(
+    subnets.map(({ pool }) => pool),
+    leases,
+    reservations,
+  );
 }

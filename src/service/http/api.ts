@@ -2,13 +2,16 @@ import express, { type ErrorRequestHandler, type Express, type RequestHandler, t
 import { type CtlLine, type CtlRequest, ctlRequestSchema } from '../../api/ctl.ts';
 import { badRequest, errorBody } from '../../api/error.ts';
 import type { Health, NodeDetail, NodeSummary } from '../../api/nodes.ts';
-import { MAX_REPORT_BYTES, MAX_REQUEST_BYTES, NDJSON, PATHS } from '../../api/paths.ts';
+import { MAX_REPORT_BYTES, MAX_REQUEST_BYTES, METRICS_TYPE, NDJSON, PATHS, PCAPNG } from '../../api/paths.ts';
 import { type Report, type ReportAnswer, reportSchema } from '../../api/report.ts';
+import type { Status } from '../../api/status.ts';
 import { formatBytes } from '../../base/bytes.ts';
 import { asPxenError, ERROR_KINDS, PxenError } from '../../base/error.ts';
 import type { Ipv4 } from '../../base/ipv4.ts';
 import type { Log } from '../../base/ports.ts';
 import { type MachineId, parseMachineId } from '../../domain/machine/genid.ts';
+import { forStrangers } from './answer.ts';
+import { type ApiGate, LOCKED_SECONDS } from './gate.ts';
 
 /** What the API tells and does; the registry and the remote control are behind it. */
 export interface Backstage {
@@ -22,11 +25,17 @@ export interface Backstage {
     onLine: (line: CtlLine) => void | Promise<void>,
     abort: AbortSignal,
   ): Promise<void>;
+  /** The last boot as pcapng. Rejects with NOT_FOUND. */
+  capture(id: MachineId): Promise<Uint8Array>;
+  status(): Promise<Status>;
   health(): Health;
 }
 
-/** What any machine on the network may call: its report, and whether this host is well. */
-export function publicApi(back: Backstage, log: Log): Express {
+/**
+ * What the network may call. Any machine: its report, whether this host is well, and figures. With the API token: all
+ * that `mesh` may do on this host.
+ */
+export function publicApi(back: Backstage, metrics: () => Promise<string>, gate: ApiGate, log: Log): Express {
   const app = bare();
   app.get(PATHS.health, health(back));
   app.post(PATHS.report, express.json({ limit: MAX_REPORT_BYTES }), async (request, response) => {
@@ -35,31 +44,57 @@ export function publicApi(back: Backstage, log: Log): Express {
     const token = /^Bearer (\S+)$/.exec(request.get('authorization') ?? '')?.[1];
     response.json(await back.report(parsed.data, request.socket.remoteAddress as Ipv4, token));
   });
+  app.get(PATHS.metrics, figures(metrics));
+  app.use('/api/v1', async (request, response, next) => {
+    await gate.check(request.socket.remoteAddress as Ipv4, request.get('authorization'));
+    response.locals['trusted'] = true;
+    // A command may say nothing for longer than a download may stall.
+    request.socket.setTimeout(0);
+    next();
+  });
+  administration(app, back);
   return ended(app, log);
 }
 
 /** What `mesh` calls over the control socket: local root, everything allowed. */
-export function controlApi(back: Backstage, log: Log): Express {
+export function controlApi(back: Backstage, metrics: () => Promise<string>, log: Log): Express {
   const app = bare();
+  app.use((_request, response, next) => {
+    response.locals['trusted'] = true;
+    next();
+  });
   app.get(PATHS.health, health(back));
+  app.get(PATHS.metrics, figures(metrics));
+  administration(app, back);
+  return ended(app, log);
+}
+
+/** For those who have shown that they may. */
+function administration(app: Express, back: Backstage): void {
   app.get(PATHS.nodes, async (_request, response) => {
     response.json({ nodes: await back.nodes() });
   });
   app.get(PATHS.node, async (request, response) => {
-    const id = parseMachineId(request.params.id);
-    if (!id)
-      throw new PxenError(
-        'BAD_REQUEST',
-        `${request.params.id} is no machine id, expected 8 lower-case hex digits`,
-      );
-    response.json(await back.node(id));
+    response.json(await back.node(machineIdIn(request.params.id)));
+  });
+  app.get(PATHS.capture, async (request, response) => {
+    const capture = await back.capture(machineIdIn(request.params.id));
+    response.type(PCAPNG).send(Buffer.from(capture));
+  });
+  app.get(PATHS.status, async (_request, response) => {
+    response.json(await back.status());
   });
   app.post(PATHS.ctl, express.json({ limit: MAX_REQUEST_BYTES }), async (request, response) => {
     const parsed = ctlRequestSchema.safeParse(request.body);
     if (!parsed.success) throw badRequest('the request', parsed.error);
     await streamCtl(back, parsed.data, response);
   });
-  return ended(app, log);
+}
+
+function machineIdIn(text: string): MachineId {
+  const id = parseMachineId(text);
+  if (id) return id;
+  throw new PxenError('BAD_REQUEST', `${text} is no machine id, expected 8 lower-case hex digits`);
 }
 
 async function streamCtl(back: Backstage, request: CtlRequest, response: Response): Promise<void> {
@@ -96,7 +131,16 @@ function health(back: Backstage): RequestHandler {
   };
 }
 
-/** Whatever nothing answered, and whatever threw: one error body, never a stack trace. */
+function figures(metrics: () => Promise<string>): RequestHandler {
+  return async (_request, response) => {
+    response.type(METRICS_TYPE).send(await metrics());
+  };
+}
+
+/**
+ * Whatever nothing answered, and whatever threw: one error body, never a stack trace. Who is not trusted learns nothing
+ * of this host's files and faults.
+ */
 function ended(app: Express, log: Log): Express {
   app.use((request, _response, next) => {
     next(new PxenError('NOT_FOUND', `${request.method} ${request.path}: no such path`));
@@ -105,9 +149,13 @@ function ended(app: Express, log: Log): Express {
     const error = isBodyError(thrown)
       ? new PxenError('BAD_REQUEST', bodyProblem(thrown), { cause: thrown })
       : asPxenError(thrown);
-    if (error.code === 'INTERNAL') log.error('http', `${request.method} ${request.path}: ${error.message}`);
+    const shown = response.locals['trusted'] === true ? error : forStrangers(error);
+    if (shown !== error || error.code === 'INTERNAL')
+      log.error('http', `${request.method} ${request.path}: ${error.message}`);
+    if (error.code === 'UNAUTHORIZED') response.set('www-authenticate', 'Bearer');
+    if (error.code === 'RATE_LIMITED') response.set('retry-after', String(LOCKED_SECONDS));
     if (response.headersSent) response.destroy();
-    else response.status(ERROR_KINDS[error.code].http).type('json').json(errorBody(error));
+    else response.status(ERROR_KINDS[shown.code].http).type('json').json(errorBody(shown));
   };
   app.use(onError);
   return app;

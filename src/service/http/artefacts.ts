@@ -1,15 +1,17 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { errorBody } from '../../api/error.ts';
-import { ERROR_KINDS, PxenError } from '../../base/error.ts';
+import { type ErrorCode, PxenError } from '../../base/error.ts';
 import type { Ipv4 } from '../../base/ipv4.ts';
+import type { Meter } from '../../base/meter.ts';
 import type { Clock, Log } from '../../base/ports.ts';
 import { isRefusal, type ServedFiles } from '../../base/served.ts';
 import type { OverlayAnswer } from '../../domain/boot/access.ts';
 import { type ScriptRequest, scriptRequestFromQuery } from '../../domain/boot/scriptrequest.ts';
 import { stageOfFile } from '../../domain/boot/stages.ts';
 import { type MachineId, parseMachineId } from '../../domain/machine/genid.ts';
-import type { BootStage, Timeline } from '../../domain/node/timeline.ts';
-import { type Sent, streamFile, streamParts } from './stream.ts';
+import type { BootStage, Fault, Timeline } from '../../domain/node/timeline.ts';
+import { begin, sendError, sendFault } from './answer.ts';
+import { SmallFiles } from './smallfiles.ts';
+import { type ByteRange, type Sent, streamFile, streamParts } from './stream.ts';
 
 /** An overlay ready to go out: gzip members, one after the other. */
 export interface ReadyOverlay {
@@ -25,10 +27,13 @@ export interface ArtefactSources {
   readonly files: ServedFiles;
   readonly script: (request: ScriptRequest | undefined, from: Ipv4) => Promise<string>;
   /** May this address have the overlay of this machine? */
-  readonly mayHaveOverlay: (id: MachineId, from: Ipv4) => Promise<OverlayAnswer>;
+  readonly mayHaveOverlay: (id: MachineId, from: Ipv4, token: string | undefined) => Promise<OverlayAnswer>;
+  /** A machine's own overlay went out to its end with this token. Never rejects. */
+  readonly overlayDelivered: (token: string) => Promise<void>;
   /** Exactly the one that was decided on: a build may finish in between, and what is for one machine is for no other. */
   readonly overlay: (id: MachineId, which: 'own' | 'default') => Promise<ReadyOverlay>;
   readonly timeline: Timeline;
+  readonly meter: Meter;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -36,13 +41,25 @@ export interface ArtefactSources {
 /** One request that is answered here and not by the API. */
 interface Exchange {
   readonly path: string;
-  readonly query: URLSearchParams;
+  readonly query: () => URLSearchParams;
   readonly from: Ipv4;
   /** The machine id that the node's init computed for itself. */
   readonly claimed: MachineId | undefined;
   readonly startedAt: number;
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
+}
+
+/** What was sent, of what. */
+interface Sending {
+  readonly stage: BootStage | undefined;
+  readonly sent: Sent;
+  readonly range: ByteRange;
+  /** Of the whole, bytes. */
+  readonly size: number;
+  /** For the log and the timeline; the path unless told otherwise. */
+  readonly what?: string;
+  readonly id?: MachineId;
 }
 
 const REFUSAL_CODES = { missing: 'NOT_FOUND', forbidden: 'FORBIDDEN', unreadable: 'INTERNAL' } as const;
@@ -56,9 +73,11 @@ const OVERLAY = /^\/apkovl\/([^/]+)\.apkovl\.tar\.gz$/;
  */
 export class Artefacts {
   readonly #d: ArtefactSources;
+  readonly #files: ServedFiles;
 
   constructor(sources: ArtefactSources) {
     this.#d = sources;
+    this.#files = new SmallFiles(sources.files, sources.clock);
   }
 
   /** False: this path is none of ours. A fault on the way becomes an answer, never an exception. */
@@ -83,7 +102,7 @@ export class Artefacts {
     const header = request.headers['x-pxen-id'];
     return {
       path,
-      query: new URLSearchParams(query),
+      query: () => new URLSearchParams(query),
       from: (request.socket.remoteAddress ?? '0.0.0.0') as Ipv4,
       claimed: typeof header === 'string' ? parseMachineId(header) : undefined,
       startedAt: this.#d.clock.now(),
@@ -100,50 +119,61 @@ export class Artefacts {
     return overlay === undefined ? undefined : () => this.#overlay(exchange, overlay);
   }
 
+  /** A script is made anew for each question, with a token where it is a machine's; asking for its head alone makes none. */
   async #script({ query, from, request, response }: Exchange): Promise<void> {
-    const body = Buffer.from(await this.#d.script(scriptRequestFromQuery(query), from));
-    response.writeHead(200, { 'content-type': 'text/plain; charset=utf-8', 'content-length': body.length });
+    const asked = scriptRequestFromQuery(query());
+    const headers = { 'content-type': 'text/plain; charset=utf-8', 'cache-control': 'no-store' };
+    if (request.method === 'HEAD' && asked) return void response.writeHead(200, headers).end();
+    const body = Buffer.from(await this.#d.script(asked, from));
+    response.writeHead(200, { ...headers, 'content-length': body.length });
     response.end(request.method === 'HEAD' ? undefined : body);
   }
 
   async #file(exchange: Exchange): Promise<void> {
     const { path, request, response } = exchange;
-    const file = await this.#d.files.open(path);
+    const file = await this.#files.open(path);
     if (isRefusal(file)) throw new PxenError(REFUSAL_CODES[file.reason], file.text);
     try {
-      response.writeHead(200, {
-        'content-type': 'application/octet-stream',
-        'content-length': file.size,
-        'last-modified': new Date(file.mtimeMs).toUTCString(),
-        ...(file.version === undefined ? {} : { etag: `"${file.version}"` }),
-      });
-      if (request.method === 'HEAD') return void response.end();
+      const { size, mtimeMs, version } = file;
+      const etag = version === undefined ? undefined : `"${version}"`;
+      const offer = { type: 'application/octet-stream', size, etag, modifiedAt: mtimeMs };
+      const range = begin(request, response, offer, exchange.startedAt);
+      if (!range) return;
       const stage = stageOf(exchange);
       if (stage === 'root') this.#initSpoke(exchange);
-      const sent = await streamFile(file, { start: 0, end: file.size }, response);
-      this.#finish(exchange, stage, sent, file.size);
+      const sent = await (file.content
+        ? streamParts([file.content], range, response)
+        : streamFile(file, range, response));
+      this.#finish(exchange, { stage, sent, range, size });
     } finally {
       await file.close();
     }
   }
 
   async #overlay(exchange: Exchange, name: string): Promise<void> {
-    const { from, request, response } = exchange;
+    const { from, query, request, response, startedAt } = exchange;
     const id = parseMachineId(name);
     if (!id)
       throw new PxenError('NOT_FOUND', 'an overlay is asked for by machine id, 8 lower-case hex digits');
-    const answer = await this.#d.mayHaveOverlay(id, from);
+    const token = query().get('token') ?? undefined;
+    const answer = await this.#d.mayHaveOverlay(id, from, token);
     if (answer.kind === 'refuse') throw new PxenError(answer.code, answer.reason);
     const { members, hash, folder } = await this.#d.overlay(id, answer.which);
     const size = members.reduce((sum, member) => sum + member.length, 0);
-    response.writeHead(200, {
-      'content-type': 'application/gzip',
-      'content-length': size,
-      etag: `"${hash}"`,
+    const headers = { 'cache-control': 'no-store' };
+    const offer = { type: 'application/gzip', size, etag: `"${hash}"`, modifiedAt: undefined, headers };
+    const range = begin(request, response, offer, startedAt);
+    if (!range) return;
+    const sent = await streamParts(members, range, response);
+    const whole = this.#finish(exchange, {
+      stage: 'overlay',
+      sent,
+      range,
+      size,
+      what: `overlay ${folder}`,
+      id,
     });
-    if (request.method === 'HEAD') return void response.end();
-    const sent = await streamParts(members, response);
-    this.#finish(exchange, 'overlay', sent, size, `overlay ${folder}`, id);
+    if (whole && answer.which === 'own' && token !== undefined) await this.#d.overlayDelivered(token);
   }
 
   /** The request for the root image is the first that a node's own init makes. */
@@ -160,28 +190,38 @@ export class Artefacts {
     });
   }
 
-  #finish(
-    exchange: Exchange,
-    stage: BootStage | undefined,
-    sent: Sent,
-    size: number,
-    what = exchange.path,
-    id?: MachineId,
-  ): void {
+  /** True when the client got the end of it. A part in the middle, as of an ISO that boots, is no step of a boot. */
+  #finish(exchange: Exchange, { stage, sent, range, size, what = exchange.path, id }: Sending): boolean {
     const complete = sent.trouble === undefined;
     if (complete) exchange.response.end();
     const at = this.#d.clock.now();
     const milliseconds = at - exchange.startedAt;
-    const text = complete ? what : `${what}: ${sent.trouble} after ${sent.bytes} of ${size} bytes`;
+    const length = range.end - range.start;
+    const text = complete ? what : `${what}: ${sent.trouble} after ${sent.bytes} of ${length} bytes`;
     this.#d.log[complete ? 'info' : 'warn']('http', text, {
       client: exchange.from,
       bytes: sent.bytes,
       ms: milliseconds,
       node: id,
     });
-    if (!stage) return;
-    const event = { at, text, address: exchange.from, bytes: sent.bytes, milliseconds, machineId: id };
-    this.#d.timeline.record({ ...event, stage: complete ? stage : 'problem' });
+    const artefact = stage === 'overlay' ? 'overlay' : 'file';
+    this.#d.meter.count('pxen_http_sent_bytes_total', { artefact }, sent.bytes);
+    const whole = complete && range.end === size;
+    if (!stage || (complete && !whole)) return whole;
+    const about = { protocol: 'http', file: exchange.path, total: size } as const;
+    const event = {
+      at,
+      text,
+      address: exchange.from,
+      bytes: sent.bytes,
+      milliseconds,
+      machineId: id,
+      ...about,
+    };
+    this.#d.timeline.record(
+      complete ? { ...event, stage } : { ...event, stage: 'problem', step: stage, fault: 'aborted' },
+    );
+    return whole;
   }
 
   #refuseMethod({ response, request }: Exchange): void {
@@ -205,17 +245,23 @@ export class Artefacts {
       path,
       code: error.code,
     });
-    // A node that has to wait asks for its overlay every few seconds; a kernel that is not there stops a boot.
-    if (error.code !== 'NOT_FOUND' || stageOf(exchange)) {
+    // A node that has to wait asks for its overlay every few seconds (the timeline keeps one of them); a kernel that
+    // is not there stops a boot.
+    const step = stepOf(exchange);
+    if (error.code !== 'NOT_FOUND' || step) {
       this.#d.timeline.record({
         at: this.#d.clock.now(),
         stage: 'problem',
         text: error.message,
         address: from,
+        protocol: 'http',
+        file: path,
+        step,
+        fault: faultOf(error.code, step),
       });
     }
     if (response.headersSent) response.destroy();
-    else sendError(response, ERROR_KINDS[error.code].http, error);
+    else sendFault(response, error);
   }
 }
 
@@ -225,10 +271,17 @@ function stageOf({ path, claimed }: Exchange): BootStage | undefined {
   return stageOfFile(path) ?? (claimed && 'root');
 }
 
-function sendError(response: ServerResponse, status: number, error: PxenError): void {
-  const body = Buffer.from(`${JSON.stringify(errorBody(error))}\n`);
-  response.writeHead(status, { 'content-type': 'application/json', 'content-length': body.length });
-  response.end(body);
+/** As stageOf, with the overlay, whose event is made where it is sent. */
+function stepOf(exchange: Exchange): BootStage | undefined {
+  const name = OVERLAY.exec(exchange.path)?.[1];
+  return name !== undefined && parseMachineId(name) ? 'overlay' : stageOf(exchange);
+}
+
+/** The policy may let a machine without a folder wait: it asks for an overlay that is not there yet. */
+function faultOf(code: ErrorCode, step: BootStage | undefined): Fault {
+  if (code === 'NOT_FOUND') return step === 'overlay' ? 'waits' : 'missing';
+  if (code === 'CONFLICT') return 'conflict';
+  return code === 'INTERNAL' ? 'unreadable' : 'forbidden';
 }
 
 function splitOnce(text: string, separator: string): [string, string] {

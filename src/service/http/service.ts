@@ -10,9 +10,12 @@ import { connect, type Socket } from 'node:net';
 import { dirname } from 'node:path';
 import { messageOf, PxenError, systemCode } from '../../base/error.ts';
 import type { Ipv4 } from '../../base/ipv4.ts';
+import { type HttpArtefact, type Meter, statusClass } from '../../base/meter.ts';
 import type { Log, Service } from '../../base/ports.ts';
 import { type Backstage, controlApi, publicApi } from './api.ts';
 import { type ArtefactSources, Artefacts } from './artefacts.ts';
+import { ApiGate } from './gate.ts';
+import { type Observed, observe } from './observe.ts';
 
 export interface HttpServiceOptions extends ArtefactSources {
   readonly address: Ipv4;
@@ -20,7 +23,14 @@ export interface HttpServiceOptions extends ArtefactSources {
   /** Unix socket for `mesh`, mode 0600. */
   readonly controlSocket: string;
   readonly back: Backstage;
+  /** The text of /metrics. */
+  readonly metrics: () => Promise<string>;
+  /** The tokens that open the API on the network. */
+  readonly apiTokens: () => Promise<readonly string[]>;
+  readonly meter: Meter;
   readonly log: Log;
+  /** Told of every request of the network once it is over, for the recorder. */
+  readonly observed?: (observed: Observed) => void;
   /** Makes a refused bind say what to do. */
   readonly bindError: (
     error: unknown,
@@ -38,42 +48,86 @@ const STALL_TIMEOUT = 60_000;
 /** Requests that one connection may have waiting behind the one that is answered. */
 const MAX_PIPELINED = 16;
 
+/** How long `stop` waits for handlers that still run once their connections are gone. Milliseconds. */
+const STOP_WITHIN = 1000;
+
 /** HTTP for the machines, and the control socket for `mesh`. */
 export class HttpService implements Service {
   readonly name = 'http';
   readonly #d: HttpServiceOptions;
   #servers: Server[] = [];
+  /** Handlers that have not finished. */
+  readonly #running = new Set<Promise<unknown>>();
 
   constructor(options: HttpServiceOptions) {
     this.#d = options;
   }
 
   async start(): Promise<void> {
+    const { apiTokens, clock, log, metrics } = this.#d;
+    const back = tracked(this.#d.back, work => this.#track(work));
     const artefacts = new Artefacts(this.#d);
-    const api = publicApi(this.#d.back, this.#d.log);
+    const api = publicApi(back, metrics, new ApiGate({ tokens: apiTokens, clock, log }), log);
     const machines = this.#server(
-      inTurn((request, response) => void serve(artefacts, api, request, response)),
+      inTurn((request, response) => {
+        this.#measure(request, response);
+        if (this.#d.observed) observe(request, response, clock.now() * 1000, this.#d.observed);
+        this.#track(serve(artefacts, api, request, response));
+      }),
     );
     machines.timeout = STALL_TIMEOUT;
-    const control = this.#server(controlApi(this.#d.back, this.#d.log));
+    const control = this.#server(controlApi(back, metrics, log));
     await this.#listenControl(control);
     await this.#listen(machines);
     // A connection that cannot be taken, for lack of file handles say, must not end the process.
-    for (const server of this.#servers)
-      server.on('error', error => this.#d.log.error('http', messageOf(error)));
+    for (const server of this.#servers) server.on('error', error => log.error('http', messageOf(error)));
   }
 
-  /** Transfers that run are cut: an appliance that is told to stop must be gone within two seconds. */
+  /**
+   * Transfers that run are cut: an appliance that is told to stop must be gone within two seconds. Handlers that have
+   * begun to change something get a second to finish, for the stores are closed next.
+   */
   async stop(): Promise<void> {
     const servers = this.#servers;
     this.#servers = [];
     for (const server of servers) server.closeAllConnections();
     await Promise.all(servers.map(server => new Promise(resolve => server.close(resolve))));
+    await this.#settled();
   }
 
   health(): string | undefined {
     const listening = this.#servers.filter(server => server.listening);
     return listening.length === 2 ? undefined : 'not listening';
+  }
+
+  /** Counts the answer once it is over. */
+  #measure({ url = '' }: IncomingMessage, response: ServerResponse): void {
+    const { clock, meter } = this.#d;
+    const startedAt = clock.now();
+    response.once('close', () => {
+      const artefact = artefactOf(url);
+      meter.count('pxen_http_requests_total', { artefact, status: statusClass(response.statusCode) });
+      meter.observe('pxen_http_request_duration_seconds', { artefact }, (clock.now() - startedAt) / 1000);
+    });
+  }
+
+  #track<T>(work: Promise<T>): Promise<T> {
+    const over = work.then(
+      () => {},
+      () => {},
+    );
+    this.#running.add(over);
+    void over.then(() => this.#running.delete(over));
+    return work;
+  }
+
+  async #settled(): Promise<void> {
+    let callOff = (): void => {};
+    const limit = new Promise<void>(resolve => {
+      callOff = this.#d.clock.after(STOP_WITHIN, resolve);
+    });
+    await Promise.race([Promise.all(this.#running), limit]);
+    callOff();
   }
 
   #server(listener: RequestListener): Server {
@@ -107,6 +161,28 @@ export class HttpService implements Service {
       throw controlError(controlSocket, error);
     }
   }
+}
+
+/** Every call that goes through it is known to `track` until it is over, also those of handlers added later. */
+function tracked(back: Backstage, track: <T>(work: Promise<T>) => Promise<T>): Backstage {
+  return new Proxy(back, {
+    get(target, name) {
+      const member: unknown = Reflect.get(target, name);
+      if (typeof member !== 'function') return member;
+      return (...given: unknown[]): unknown => {
+        const answer: unknown = member.apply(target, given);
+        return answer instanceof Promise ? track(answer) : answer;
+      };
+    },
+  });
+}
+
+/** By its path alone: what nothing answers counts to the API, which says so. */
+function artefactOf(url: string): HttpArtefact {
+  if (url.startsWith('/boot.ipxe')) return 'script';
+  if (url.startsWith('/apkovl/')) return 'overlay';
+  if (/^\/(?:boot|isos|alpine)\//.test(url)) return 'file';
+  return url === '/metrics' ? 'metrics' : 'api';
 }
 
 function controlError(path: string, error: unknown): PxenError {

@@ -12,15 +12,22 @@ export interface Sent {
   readonly trouble?: string;
 }
 
+/** The bytes [start, end). */
+export interface ByteRange {
+  readonly start: number;
+  readonly end: number;
+}
+
 const GONE = 'the client went away';
 
 /**
- * Sends the file's bytes [start, end) through two buffers: while one is on the wire the other is filled.
- * A buffer is written again only after the socket has let go of it.
+ * Sends this part of the file through two buffers: while one is on the wire the other is filled. A buffer is written
+ * again only after the socket has let go of it. The last one goes out only if the file still is what it was at the start:
+ * a client must not take a mixture of two files for one.
  */
 export async function streamFile(
   file: ServedFile,
-  range: { start: number; end: number },
+  range: ByteRange,
   response: ServerResponse,
 ): Promise<Sent> {
   const size = Math.min(CHUNK, Math.max(1, range.end - range.start));
@@ -34,18 +41,28 @@ export async function streamFile(
     if (taken === undefined) return { bytes: sent, trouble: GONE };
     sent += taken;
     // The length is promised already, so the connection must end.
-    if (read < buffer.length) return broken(response, sent);
-    onTheWire = written(response, buffer);
+    if (read < buffer.length) return broken(response, sent, 'the file became shorter while it was sent');
     at += read;
+    if (at >= range.end && (await file.unchanged?.()) === false)
+      return broken(response, sent, 'the file was changed while it was sent');
+    onTheWire = written(response, buffer);
   }
   const taken = await onTheWire;
   return taken === undefined ? { bytes: sent, trouble: GONE } : { bytes: sent + taken };
 }
 
-/** The parts one after the other, in memory already. */
-export async function streamParts(parts: readonly Uint8Array[], response: ServerResponse): Promise<Sent> {
+/** This part of what the members make up together, in memory already. */
+export async function streamParts(
+  members: readonly Uint8Array[],
+  range: ByteRange,
+  response: ServerResponse,
+): Promise<Sent> {
   let bytes = 0;
-  for (const part of parts) {
+  let at = 0;
+  for (const member of members) {
+    const part = member.subarray(Math.max(0, range.start - at), Math.max(0, range.end - at));
+    at += member.length;
+    if (part.length === 0) continue;
     const taken = await written(response, part);
     if (taken === undefined) return { bytes, trouble: GONE };
     bytes += taken;
@@ -69,7 +86,7 @@ function written(response: ServerResponse, bytes: Uint8Array): Promise<number | 
   });
 }
 
-function broken(response: ServerResponse, bytes: number): Sent {
+function broken(response: ServerResponse, bytes: number, trouble: string): Sent {
   response.destroy();
-  return { bytes, trouble: 'the file became shorter while it was sent' };
+  return { bytes, trouble };
 }

@@ -10,7 +10,7 @@ import {
 } from '../../domain/overlay/builtin.ts';
 import type { Layer, LoadedLayer } from '../../domain/overlay/layer.ts';
 import { type OverlayPlan, planOverlay } from '../../domain/overlay/plan.ts';
-import type { Host0, MachineFolder } from './load.ts';
+import type { MachineFolder } from './load.ts';
 
 /** An overlay, decided but not packed. */
 export interface Compiled {
@@ -24,7 +24,8 @@ export interface Compiled {
 export interface Ingredients {
   readonly base: LoadedLayer;
   readonly site: SiteFacts;
-  readonly host0: Host0;
+  /** The group of that name; undefined when there is none. */
+  readonly group: (name: string) => LoadedLayer | undefined;
 }
 
 /**
@@ -34,10 +35,10 @@ export interface Ingredients {
 export function compileFolder(
   folder: MachineFolder,
   machine: LoadedLayer,
-  { base, site, host0 }: Ingredients,
+  { base, site, group }: Ingredients,
   credentials: Credentials,
 ): Compiled {
-  const parts = [...folder.groups.flatMap(({ name }) => host0.groups.get(name) ?? []), machine];
+  const parts = [...folder.groups.flatMap(({ name }) => group(name) ?? []), machine];
   const own = parts.map(part => part.layer);
   const identity = isMachine(folder.owner)
     ? [machineLayer(site, { id: folder.owner, folder: folder.folder, credentials })]

@@ -9,8 +9,8 @@ import {
   parsePackages,
 } from '../../domain/manifest/lists.ts';
 import { parseManifest } from '../../domain/manifest/parse.ts';
-import type { LayerItem, LoadedLayer } from '../../domain/overlay/layer.ts';
-import type { SourceFiles } from '../../domain/overlay/source.ts';
+import type { Inputs, LayerItem, LoadedLayer } from '../../domain/overlay/layer.ts';
+import type { SourceFiles, Stamp } from '../../domain/overlay/source.ts';
 
 const MACHINES = '/host0/machines';
 const GROUPS = '/host0/groups';
@@ -32,78 +32,92 @@ export interface MachineFolder {
   readonly skip: boolean;
   /** Of the files UUID and groups. */
   readonly problems: readonly Diagnostic[];
+  /** UUID, groups and SKIP. */
+  readonly inputs: Inputs;
 }
 
-/** Everything under /host0 that overlays are made of. */
-export interface Host0 {
-  readonly machines: readonly MachineFolder[];
-  readonly groups: ReadonlyMap<string, LoadedLayer>;
-  /** Where the machines' own layers are read from. */
-  readonly source: SourceFiles;
+export async function groupNames(files: SourceFiles): Promise<readonly string[]> {
+  return (await files.folders(GROUPS)) ?? [];
 }
 
-export async function loadHost0(files: SourceFiles): Promise<Host0> {
-  const source = readOnce(files);
-  const groupNames = await source.folders(GROUPS);
-  const groups = new Map<string, LoadedLayer>();
-  for (const name of groupNames) {
-    groups.set(
-      name,
-      await loadLayer(source, { path: `${GROUPS}/${name}`, name: `group ${name}`, shared: true }),
-    );
-  }
-  const machines: MachineFolder[] = [];
-  for (const folder of await source.folders(MACHINES)) {
-    machines.push(await loadMachineFolder(source, folder, groupNames));
-  }
-  return { machines: withOwnersOnce(machines), groups, source };
+export async function machineNames(files: SourceFiles): Promise<readonly string[]> {
+  return (await files.folders(MACHINES)) ?? [];
+}
+
+/** What is wrong when the folder of all machines is gone: a disk that is not mounted, most likely, and no admin's wish. */
+export async function missingMachines(files: SourceFiles): Promise<Diagnostic | undefined> {
+  if ((await files.folders(MACHINES)) !== undefined) return undefined;
+  return {
+    file: MACHINES,
+    key: 'folder',
+    expected: 'to be there; is its disk mounted? All overlays stay as they are',
+  };
+}
+
+export function loadGroup(files: SourceFiles, name: string): Promise<LoadedLayer> {
+  return loadLayer(files, { path: `${GROUPS}/${name}`, name: `group ${name}`, shared: true });
 }
 
 /** What the machine's own manifest and packages say. */
-export function loadMachineLayer({ source }: Host0, folder: string): Promise<LoadedLayer> {
-  return loadLayer(source, { path: `${MACHINES}/${folder}`, name: `machine ${folder}`, shared: false });
+export function loadMachineLayer(files: SourceFiles, folder: string): Promise<LoadedLayer> {
+  return loadLayer(files, { path: `${MACHINES}/${folder}`, name: `machine ${folder}`, shared: false });
 }
 
 /**
  * A file that several manifests name is one array while anybody holds it: read once, hashed once, and known to be equal
  * to itself. Files of one machine are let go when that machine is done.
  */
-function readOnce(files: SourceFiles): SourceFiles {
-  const held = new Map<string, WeakRef<Uint8Array>>();
+export function readOnce(files: SourceFiles): SourceFiles {
+  const held = new Map<string, { readonly content: WeakRef<Uint8Array>; readonly stamp: Stamp }>();
   return {
     folders: path => files.folders(path),
+    stamp: path => files.stamp(path),
     async read(path, limit) {
-      const content = held.get(path)?.deref();
-      if (content && content.length <= limit) return { kind: 'file', content };
+      const known = held.get(path);
+      const content = known?.content.deref();
+      if (known && content && content.length <= limit) return { kind: 'file', content, stamp: known.stamp };
       const found = await files.read(path, limit);
-      if (found.kind === 'file') held.set(path, new WeakRef(found.content));
+      if (found.kind === 'file') held.set(path, { content: new WeakRef(found.content), stamp: found.stamp });
       return found;
     },
   };
 }
 
+/** The same files; `inputs` says which of them were read, and in which state. */
+function noted(files: SourceFiles): { files: SourceFiles; inputs: Inputs } {
+  const inputs = new Map<string, Stamp>();
+  const read: SourceFiles['read'] = async (path, limit) => {
+    const found = await files.read(path, limit);
+    inputs.set(path, found.stamp);
+    return found;
+  };
+  return { files: { folders: path => files.folders(path), stamp: path => files.stamp(path), read }, inputs };
+}
+
 /** A folder with a manifest and perhaps packages: the base, a group, or a machine's own part. */
 export async function loadLayer(
-  files: SourceFiles,
+  source: SourceFiles,
   of: { path: string; name: string; shared: boolean },
 ): Promise<LoadedLayer> {
+  const { files, inputs } = noted(source);
   const manifest = await readManifest(files, `${of.path}/manifest`);
   const packages = await readList(files, `${of.path}/packages`, parsePackages);
   const layer = { name: of.name, items: manifest.items, packages: packages.listed, shared: of.shared };
-  return { layer, problems: [...manifest.problems, ...packages.problems] };
+  return { layer, problems: [...manifest.problems, ...packages.problems], inputs };
 }
 
-async function loadMachineFolder(
-  files: SourceFiles,
+export async function loadMachineFolder(
+  source: SourceFiles,
   folder: string,
-  groupNames: readonly string[],
+  groups: readonly string[],
 ): Promise<MachineFolder> {
+  const { files, inputs } = noted(source);
   const path = `${MACHINES}/${folder}`;
   const skip = (await files.read(`${path}/SKIP`, TEXT_LIMIT)).kind !== 'missing';
   const uuid = await readOwner(files, `${path}/UUID`);
-  const groups = await readList(files, `${path}/groups`, (text, file) => parseGroups(text, file, groupNames));
-  const problems = [...uuid.problems, ...groups.problems];
-  return { folder, owner: uuid.owner, groups: groups.listed, skip, problems };
+  const named = await readList(files, `${path}/groups`, (text, file) => parseGroups(text, file, groups));
+  const problems = [...uuid.problems, ...named.problems];
+  return { folder, owner: uuid.owner, groups: named.listed, skip, problems, inputs };
 }
 
 async function readManifest(
@@ -198,15 +212,16 @@ async function readOwner(
 }
 
 /** Two folders for one machine: each is told of the other. A folder with SKIP counts, for its last overlay is still served. */
-function withOwnersOnce(machines: readonly MachineFolder[]): MachineFolder[] {
+export function withOwnersOnce(machines: readonly MachineFolder[]): MachineFolder[] {
+  const byOwner = Map.groupBy(machines, ({ owner }) => owner);
   return machines.map(machine => {
-    const twins = machines.filter(
-      other => other !== machine && other.owner !== undefined && other.owner === machine.owner,
-    );
+    const { owner } = machine;
+    const twins = owner === undefined ? [] : (byOwner.get(owner) ?? []).filter(other => other !== machine);
+    if (twins.length === 0) return machine;
     const doubles = twins.map(twin => ({
       file: `${MACHINES}/${machine.folder}/UUID`,
       key: 'UUID',
-      got: quote(machine.owner ?? ''),
+      got: quote(owner ?? ''),
       expected: `an id of its own; ${MACHINES}/${twin.folder}/UUID has the same`,
     }));
     return { ...machine, problems: [...doubles, ...machine.problems] };

@@ -1,7 +1,6 @@
 import { type Diagnostic, formatDiagnostic } from '../../base/diagnostic.ts';
 import type { OverlayOwner } from '../../domain/manifest/lists.ts';
 import type { OverlayRecord } from '../../domain/overlay/store.ts';
-import type { Ingredients } from './compile.ts';
 import type { MachineFolder } from './load.ts';
 
 export interface CheckResult {
@@ -24,7 +23,10 @@ export interface FolderReport {
 }
 
 export interface BuildReport {
+  /** All folders, those that nothing was to be done for included. */
   readonly folders: readonly FolderReport[];
+  /** Of these, the ones that this build worked on. */
+  readonly worked: readonly FolderReport[];
   /** Folders that are gone, and their overlays with them. */
   readonly removed: readonly string[];
   /** As in CheckResult; not empty when anything was refused. */
@@ -48,10 +50,6 @@ export function outcomeOf(
 }
 
 /** One broken line of a group is a problem of many machines, but one line to mend. */
-export function allProblems({ base, host0 }: Ingredients, found: readonly Diagnostic[]): Diagnostic[] {
-  const groups = [...host0.groups.values()].flatMap(group => group.problems);
-  const byText = new Map(
-    [...base.problems, ...groups, ...found].map(problem => [formatDiagnostic(problem), problem]),
-  );
-  return [...byText.values()];
+export function eachOnce(problems: readonly Diagnostic[]): Diagnostic[] {
+  return [...new Map(problems.map(problem => [formatDiagnostic(problem), problem])).values()];
 }

@@ -10,11 +10,12 @@ import type { MachineId } from '../../domain/machine/genid.ts';
 import { type ReportedIdentity, withReport, withSighting } from '../../domain/node/observe.ts';
 import type { NodeRecord, NodeStore, ReportedState } from '../../domain/node/record.ts';
 import type { CtlTarget } from '../../domain/node/remote.ts';
+import type { ApplianceFacts } from '../../domain/node/symptoms.ts';
 import type { BootEvent, Timeline } from '../../domain/node/timeline.ts';
 import { KnownNodes } from './known-nodes.ts';
 import { BootTrail } from './trail.ts';
 import { ReportTrust, type TrustPorts } from './trust.ts';
-import { conflictSentence, detailOf, summaryOf } from './views.ts';
+import { conflictSentence, detailOf, type NodeProblem, problemsOf, summaryOf } from './views.ts';
 
 export interface RegistryPorts extends TrustPorts {
   readonly store: NodeStore;
@@ -22,6 +23,8 @@ export interface RegistryPorts extends TrustPorts {
   readonly log: Log;
   /** Seconds between two reports of a node. */
   readonly interval: number;
+  /** What the diagnosis of a stalled boot needs to know of the appliance. */
+  readonly appliance?: () => ApplianceFacts;
 }
 
 type OrdinaryReport = Report & { kind: 'full' | 'heartbeat' };
@@ -32,6 +35,7 @@ export class Registry implements Service, Timeline {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #interval: number;
+  readonly #appliance: () => ApplianceFacts;
   readonly #nodes: KnownNodes;
   readonly #trail: BootTrail;
   readonly #trust: ReportTrust;
@@ -45,6 +49,7 @@ export class Registry implements Service, Timeline {
     this.#clock = clock;
     this.#log = log;
     this.#interval = interval;
+    this.#appliance = ports.appliance ?? (() => ({ proxy: false }));
     this.#nodes = new KnownNodes(ports);
     this.#trail = new BootTrail({ nodes: this.#nodes, clock, log, leaseOf: leaseOf ?? (() => undefined) });
     this.#trust = new ReportTrust({ ...ports, leaseOf }, this.#nodes);
@@ -66,14 +71,28 @@ export class Registry implements Service, Timeline {
   /** Sorted by id. */
   nodes(): NodeSummary[] {
     const now = this.#clock.now();
+    const appliance = this.#appliance();
     return [...this.#nodes.all()]
-      .map(node => summaryOf(node, now, this.#listeningSince))
+      .map(node => summaryOf(node, now, this.#listeningSince, appliance))
       .sort((a, b) => (a.id < b.id ? -1 : 1));
+  }
+
+  /** What went wrong in the boots that nodes are in now; newest first. */
+  problems(most: number): NodeProblem[] {
+    return [...this.#nodes.all()]
+      .flatMap(problemsOf)
+      .sort((a, b) => b.at - a.at)
+      .slice(0, most);
   }
 
   /** Throws NOT_FOUND. */
   node(id: MachineId): NodeDetail {
-    return detailOf(this.#known(id), this.#clock.now(), this.#listeningSince);
+    return detailOf(this.#known(id), this.#clock.now(), this.#listeningSince, this.#appliance());
+  }
+
+  /** The overlays that nodes say they run, by content. */
+  overlays(): Set<string> {
+    return new Set([...this.#nodes.all()].flatMap(({ report }) => report?.overlay ?? []));
   }
 
   /** Who disputes this id right now, in one sentence; undefined when it is one machine's. Nobody gets its overlay meanwhile. */
@@ -126,7 +145,7 @@ export class Registry implements Service, Timeline {
     await this.#trust.authenticateMisled(report, from, token);
     const { configured, id } = report;
     const text = `the machine at ${from} is ${id}, but its overlay was made for ${quote(configured)}; its agent does not run`;
-    this.#trail.problem(id, text);
+    this.#trail.problem(id, text, 'mismatch');
     throw new PxenError('IDENTITY_MISMATCH', text);
   }
 
@@ -140,7 +159,7 @@ export class Registry implements Service, Timeline {
       return await this.#trust.authenticate(report, from, token);
     } catch (thrown) {
       const { message } = asPxenError(thrown);
-      if (this.#nodes.get(report.id)) this.#trail.problem(report.id, `report refused: ${message}`);
+      if (this.#nodes.get(report.id)) this.#trail.problem(report.id, `report refused: ${message}`, 'report');
       throw thrown;
     }
   }
@@ -169,7 +188,9 @@ export class Registry implements Service, Timeline {
     const hostKey = await this.#trust.hostKey(node, report, trust);
     // Events may have come in while the key was read: what is added to is the node of now.
     const current = this.#nodes.getOrNew(node.id);
-    const next = withReport(current, seen, { bootId, facts, load, trust, hostKey, interval: this.#interval });
+    const overlay = report.kind === 'full' ? report.overlay : undefined;
+    const content = { bootId, facts, load, trust, hostKey, overlay, interval: this.#interval };
+    const next = withReport(current, seen, content);
     if (!next) return undefined;
     // Heartbeats stay in memory until something worth a write happens, or the end.
     if (Object.keys(facts).length > 0) this.#nodes.save(next);

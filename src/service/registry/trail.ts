@@ -5,7 +5,7 @@ import type { MachineId } from '../../domain/machine/genid.ts';
 import { disagreement } from '../../domain/node/agreement.ts';
 import { withEvent } from '../../domain/node/observe.ts';
 import type { NodeRecord } from '../../domain/node/record.ts';
-import type { BootEvent } from '../../domain/node/timeline.ts';
+import type { BootEvent, Fault } from '../../domain/node/timeline.ts';
 import type { KnownNodes } from './known-nodes.ts';
 import { UnclaimedEvents } from './unclaimed.ts';
 import { conflictSentence } from './views.ts';
@@ -33,6 +33,11 @@ export class BootTrail {
   /** By the id it carries, else by its card, else by its address. */
   add(event: BootEvent): void {
     const lease = event.address && this.#leaseOf(event.address);
+    const owner = lease && (lease.machineId ?? this.#nodes.ofMac(lease.mac));
+    if (owner !== undefined && claimsAnother(event, owner)) {
+      this.#claimed(owner, event);
+      return;
+    }
     const mac = event.mac ?? lease?.mac;
     const id =
       event.machineId ??
@@ -48,11 +53,11 @@ export class BootTrail {
   }
 
   /** On the timeline once a boot, however often it is found. */
-  problem(id: MachineId, text: string): void {
+  problem(id: MachineId, text: string, fault: Fault): void {
     const at = this.#clock.now();
     const node = this.#nodes.getOrNew(id);
     const told = node.boots.at(-1)?.events.some(event => event.stage === 'problem' && event.text === text);
-    if (!told) this.#nodes.save(withEvent(node, { at, stage: 'problem', text, machineId: id }));
+    if (!told) this.#nodes.save(withEvent(node, { at, stage: 'problem', text, machineId: id, fault }));
   }
 
   /** When `node` is disputed by other machines than `before` was. */
@@ -61,7 +66,20 @@ export class BootTrail {
     const sentence = conflictSentence(node, now);
     if (sentence === undefined || conflictSentence(before, now) === sentence) return;
     this.#log.warn('registry', sentence, { node: node.id });
-    this.problem(node.id, sentence);
+    this.problem(node.id, sentence, 'conflict');
+  }
+
+  /**
+   * A leased address says over HTTP that it is another machine than the one it is leased to. Either this machine's
+   * firmware, iPXE and kernel disagree, or somebody on it lies: both belong on its own timeline, and neither may touch
+   * the machine that was named, which may be running somewhere else.
+   */
+  #claimed(owner: MachineId, { mac: _, uuid: __, idFrom, ...event }: BootEvent & Claim): void {
+    const said = { ...this.#nodes.getOrNew(owner).agreement, [idFrom]: event.machineId };
+    const node = withEvent(this.#nodes.getOrNew(owner), { ...event, machineId: owner });
+    this.#nodes.save({ ...node, agreement: said });
+    const text = disagreement(said) ?? `${idFrom} says ${event.machineId}`;
+    this.problem(owner, `the id of ${owner} differs from place to place: ${text}`, 'mismatch');
   }
 
   #apply(id: MachineId, event: BootEvent): void {
@@ -87,7 +105,18 @@ export class BootTrail {
     if (text === undefined) return;
     for (const { id } of [other, node]) {
       this.#nodes.keep({ ...this.#nodes.getOrNew(id), agreement: said });
-      this.problem(id, `the id of ${event.mac} differs from place to place: ${text}`);
+      this.problem(id, `the id of ${event.mac} differs from place to place: ${text}`, 'mismatch');
     }
   }
+}
+
+/** What an unauthenticated HTTP request says of the machine behind it. */
+interface Claim {
+  readonly idFrom: 'script' | 'init';
+  readonly machineId: MachineId;
+}
+
+function claimsAnother(event: BootEvent, owner: MachineId): event is BootEvent & Claim {
+  const said = event.idFrom === 'script' || event.idFrom === 'init';
+  return said && event.machineId !== undefined && event.machineId !== owner;
 }

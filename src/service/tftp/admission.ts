@@ -14,7 +14,7 @@ export interface Place {
   readonly id: string;
   readonly client: Ipv4;
   readonly request: TransferRequest;
-  /** Milliseconds since the epoch. */
+  /** By `Clock.elapsed`. */
   readonly since: number;
   /** Undefined while the file is being opened. */
   session?: Session;
@@ -23,11 +23,19 @@ export interface Place {
 /** Clients repeat a request sooner than this; one that comes later is from a machine that was switched off and on. */
 const REPETITION_MS = 1000;
 
-/** Who may have a transfer: one for each pair of transfer identifiers, and not too many. */
+/** In a storm of honest clients the answer to the first packet takes a while; nobody loses the place before. */
+const ANSWER_WITHIN_MS = 500;
+
+/**
+ * Who may have a transfer: one for each pair of transfer identifiers, and not too many. Where there is no room, a new
+ * request takes the place of the oldest one whose client has never answered: forged requests cannot lock others out.
+ */
 export class Admission {
   readonly #limits: AdmissionLimits;
   readonly #places = new Map<string, Place>();
-  readonly #perClient = new Map<Ipv4, number>();
+  readonly #perClient = new Map<Ipv4, Set<Place>>();
+  /** Oldest first; whose client has answered since is sorted out when room is needed. */
+  readonly #halfOpen = new Set<Place>();
 
   constructor(limits: AdmissionLimits) {
     this.#limits = limits;
@@ -41,7 +49,7 @@ export class Admission {
     return [...this.#places.values()].flatMap(place => place.session ?? []);
   }
 
-  /** Whether this place still counts; a later request from the same port takes it over. */
+  /** Whether this place still counts; a later request may have taken it over. */
   holds(place: Place): boolean {
     return this.#places.get(place.id) === place;
   }
@@ -50,24 +58,49 @@ export class Admission {
   admit(place: Place): 'admitted' | 'repetition' | 'full' {
     const known = this.#places.get(place.id);
     if (known && isRepetition(known, place)) return 'repetition';
-    if (known) {
-      known.session?.abandon();
-      this.release(known);
-    }
-    const ofClient = this.#perClient.get(place.client) ?? 0;
-    if (this.#places.size >= this.#limits.transfers || ofClient >= this.#limits.transfersPerClient)
-      return 'full';
+    if (known) this.#abandon(known, 'the client sent another request from the same port');
+    if (!this.#makeRoom(place)) return 'full';
+    const ofClient = this.#perClient.get(place.client) ?? new Set();
+    this.#perClient.set(place.client, ofClient.add(place));
     this.#places.set(place.id, place);
-    this.#perClient.set(place.client, ofClient + 1);
+    this.#halfOpen.add(place);
     return 'admitted';
   }
 
   release(place: Place): void {
     if (!this.holds(place)) return;
     this.#places.delete(place.id);
-    const left = (this.#perClient.get(place.client) ?? 1) - 1;
-    if (left > 0) this.#perClient.set(place.client, left);
-    else this.#perClient.delete(place.client);
+    this.#halfOpen.delete(place);
+    const ofClient = this.#perClient.get(place.client);
+    ofClient?.delete(place);
+    if (ofClient?.size === 0) this.#perClient.delete(place.client);
+  }
+
+  #makeRoom({ client, since }: Place): boolean {
+    const ofClient = this.#perClient.get(client) ?? new Set();
+    const crowd =
+      ofClient.size >= this.#limits.transfersPerClient
+        ? ofClient
+        : this.#places.size >= this.#limits.transfers
+          ? this.#halfOpen
+          : undefined;
+    if (crowd === undefined) return true;
+    const oldest = this.#oldestUnheard(crowd, since - ANSWER_WITHIN_MS);
+    if (oldest) this.#abandon(oldest, 'others needed its place');
+    return oldest !== undefined;
+  }
+
+  #oldestUnheard(crowd: ReadonlySet<Place>, before: number): Place | undefined {
+    for (const place of crowd) {
+      if (!place.session?.heard) return place.since < before ? place : undefined;
+      this.#halfOpen.delete(place);
+    }
+    return undefined;
+  }
+
+  #abandon(place: Place, reason: string): void {
+    place.session?.abandon(reason);
+    this.release(place);
   }
 }
 

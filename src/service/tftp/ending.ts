@@ -2,7 +2,7 @@ import { formatBytes } from '../../base/bytes.ts';
 import { quote } from '../../base/diagnostic.ts';
 import type { Refusal } from '../../base/served.ts';
 import { stageOfFile } from '../../domain/boot/stages.ts';
-import type { BootStage } from '../../domain/node/timeline.ts';
+import type { BootEvent, BootStage } from '../../domain/node/timeline.ts';
 import { ERROR } from '../../wire/tftp/packet.ts';
 import type { TransferOutcome, TransferState } from '../../wire/tftp/transfer.ts';
 
@@ -14,6 +14,8 @@ export interface Ending {
   readonly stage?: BootStage | undefined;
   readonly bytes?: number;
   readonly milliseconds?: number;
+  /** For the waterfall and the diagnosis. */
+  readonly facts?: Pick<BootEvent, 'file' | 'total' | 'retransmissions' | 'step' | 'fault'>;
 }
 
 /** The ERROR packet for a refused request. */
@@ -43,13 +45,21 @@ export function endingOf(
   const { size } = state.plan;
   switch (outcome.kind) {
     case 'probe':
-      return { level: 'debug', text: `${name}: the client asked for the size only` };
+      return { level: 'debug', text: `${name}: the client took no data` };
     case 'failed':
       return {
         level: 'warn',
         stage: 'problem',
         text: `TFTP ${name} failed after ${formatBytes(bytesAcknowledged(state))} of ${formatBytes(size)}: ${outcome.reason}`,
+        bytes: bytesAcknowledged(state),
         milliseconds,
+        facts: {
+          file: filename,
+          total: size,
+          retransmissions: state.retransmitted,
+          step: stageOfFile(filename),
+          fault: 'aborted',
+        },
       };
     case 'complete':
       return {
@@ -58,6 +68,7 @@ export function endingOf(
         text: `TFTP ${name}, ${formatBytes(size)} in ${milliseconds} ms${retransmissions(state.retransmitted)}`,
         bytes: size,
         milliseconds,
+        facts: { file: filename, retransmissions: state.retransmitted },
       };
   }
 }
@@ -68,6 +79,11 @@ export function endingOfRefusal(filename: string, refusal: TftpRefusal): Ending 
     level: 'info',
     stage: stageOfFile(filename) && 'problem',
     text: `TFTP refused ${quote(filename)}: ${refusal.text}`,
+    facts: {
+      file: filename,
+      step: stageOfFile(filename),
+      fault: refusal.code === ERROR.notFound ? 'missing' : 'forbidden',
+    },
   };
 }
 

@@ -5,7 +5,7 @@ import type { Clock, Log, OpenUdp, Service, UdpPeer, UdpSocket } from '../../bas
 import { isRefusal, type ServedFile, type ServedFiles } from '../../base/served.ts';
 import type { Timeline } from '../../domain/node/timeline.ts';
 import { negotiate } from '../../wire/tftp/options.ts';
-import { decodeTftp, encodeTftp, type TransferRequest } from '../../wire/tftp/packet.ts';
+import { decodeTftp, encodeTftp, isRequest, type TransferRequest } from '../../wire/tftp/packet.ts';
 import { Admission, type AdmissionLimits, type Place } from './admission.ts';
 import { FileBlocks } from './blocks.ts';
 import { ChunkCache } from './chunks.ts';
@@ -18,7 +18,9 @@ import {
   type TftpRefusal,
   unknownMode,
 } from './ending.ts';
-import { Session } from './session.ts';
+import { ownLine, SharedLines } from './lines.ts';
+import { type OpenLine, Session } from './session.ts';
+import { StormFiles } from './storm.ts';
 
 export interface TftpLimits extends AdmissionLimits {
   /** Smallest MTU on the way to the machines, bytes; blksize stays 32 below it. */
@@ -35,6 +37,8 @@ export interface TftpParts {
   readonly addresses: readonly Ipv4[];
   /** 69 outside of tests; 0 lets the system choose. */
   readonly port: number;
+  /** All transfers on the listening sockets, for firewalls and address translators between here and the machines. */
+  readonly singlePort: boolean;
   readonly limits: TftpLimits;
 }
 
@@ -51,6 +55,8 @@ export class TftpService implements Service {
   readonly #parts: TftpParts;
   readonly #admission: Admission;
   readonly #cache = new ChunkCache();
+  readonly #files: StormFiles;
+  readonly #lines = new SharedLines();
   #listeners: UdpSocket[] = [];
   /** Work that `stop` waits for. */
   readonly #underWay = new Set<Promise<void>>();
@@ -60,6 +66,7 @@ export class TftpService implements Service {
   constructor(parts: TftpParts) {
     this.#parts = parts;
     this.#admission = new Admission(parts.limits);
+    this.#files = new StormFiles(parts.files);
   }
 
   /** Rejects with PORT_IN_USE, NO_PERMISSION or ADDRESS_MISSING, and then listens nowhere. */
@@ -108,8 +115,13 @@ export class TftpService implements Service {
     return listener;
   }
 
-  /** One datagram in, a transfer or one ERROR out. What is no request gets no answer: its sender may be forged. */
+  /**
+   * One datagram in, a transfer or one ERROR out. What is no request gets no answer: its sender may be forged, and
+   * where it is a late acknowledgement, an ERROR would hit what a PXE ROM does next from the same port.
+   */
   #onDatagram(listener: UdpSocket, bytes: Uint8Array, from: UdpPeer): void {
+    const ofTransfer = this.#parts.singlePort && !isRequest(bytes);
+    if (ofTransfer && this.#lines.deliver(transferId(listener, from), bytes)) return;
     const request = decodeTftp(bytes);
     if (request?.kind !== 'rrq' && request?.kind !== 'wrq') this.#ignore(from, 'a packet that is no request');
     else if (request.kind === 'wrq') this.#refuse(listener, from, request, READ_ONLY);
@@ -118,8 +130,8 @@ export class TftpService implements Service {
   }
 
   #onReadRequest(listener: UdpSocket, request: TransferRequest, from: UdpPeer): void {
-    const id = `${listener.local.address} ${from.address}:${from.port}`;
-    const place: Place = { id, client: from.address, request, since: this.#parts.clock.now() };
+    const id = transferId(listener, from);
+    const place: Place = { id, client: from.address, request, since: this.#parts.clock.elapsed() };
     const verdict = this.#admission.admit(place);
     if (verdict === 'repetition') this.#ignore(from, 'a repeated request');
     else if (verdict === 'full') this.#warnFull(from);
@@ -129,7 +141,7 @@ export class TftpService implements Service {
   /** Never rejects. */
   async #serve(place: Place, listener: UdpSocket, from: UdpPeer): Promise<void> {
     try {
-      const file = await this.#parts.files.open(place.request.filename);
+      const file = await this.#files.open(place.request.filename, from.address);
       if (isRefusal(file)) {
         this.#admission.release(place);
         this.#refuse(listener, from, place.request, refusalOf(file));
@@ -143,22 +155,20 @@ export class TftpService implements Service {
   }
 
   async #begin(place: Place, file: ServedFile, listener: UdpSocket, peer: UdpPeer): Promise<void> {
-    const { openUdp, clock, limits } = this.#parts;
+    const { clock, limits } = this.#parts;
     const { request, since } = place;
     const { accepted, blksize, windowsize, timeoutMs } = negotiate(request.options, limits, file.size);
     const session = new Session({
-      openUdp,
+      openLine: this.#lineTo(place, listener, peer),
       clock,
       file,
       blocks: new FileBlocks(file, blksize, this.#cache),
       plan: { size: file.size, blksize, windowsize, timeoutMs, oack: accepted.size > 0 },
       accepted,
-      local: listener.local.address,
-      peer,
       onEnd: (outcome, state) => {
         this.#admission.release(place);
         this.#track(session.close());
-        this.#report(peer, endingOf(request.filename, outcome, state, clock.now() - since));
+        this.#report(peer, endingOf(request.filename, outcome, state, Math.round(clock.elapsed() - since)));
       },
     });
     place.session = session;
@@ -168,7 +178,12 @@ export class TftpService implements Service {
     });
     // A stop or a new request may have come while the socket was being opened.
     if (!this.#listening) session.abort('the server stops');
-    else if (!this.#admission.holds(place)) session.abandon();
+    else if (!this.#admission.holds(place)) session.abandon('others needed its place');
+  }
+
+  #lineTo({ id }: Place, listener: UdpSocket, peer: UdpPeer): OpenLine {
+    const { openUdp, singlePort } = this.#parts;
+    return singlePort ? this.#lines.line(id, listener, peer) : ownLine(openUdp, listener.local.address, peer);
   }
 
   #refuse(listener: UdpSocket, to: UdpPeer, request: TransferRequest, refusal: TftpRefusal): void {
@@ -176,10 +191,20 @@ export class TftpService implements Service {
     this.#report(to, endingOfRefusal(request.filename, refusal));
   }
 
-  #report({ address }: UdpPeer, { level, text, stage, bytes, milliseconds }: Ending): void {
+  #report({ address }: UdpPeer, { level, text, stage, bytes, milliseconds, facts }: Ending): void {
     const { log, timeline, clock } = this.#parts;
     log[level]('tftp', `${address}: ${text}`, { address, stage, bytes, milliseconds });
-    if (stage) timeline.record({ at: clock.now(), stage, text, address, bytes, milliseconds });
+    if (!stage) return;
+    timeline.record({
+      at: clock.now(),
+      stage,
+      text,
+      address,
+      bytes,
+      milliseconds,
+      protocol: 'tftp',
+      ...facts,
+    });
   }
 
   #ignore(from: UdpPeer, what: string): void {
@@ -189,8 +214,8 @@ export class TftpService implements Service {
   /** No answer: an ERROR would end the boot, silence makes the client ask again. */
   #warnFull(from: UdpPeer): void {
     const { clock, log } = this.#parts;
-    if (clock.now() - this.#warnedFullAt < FULL_WARNING_EVERY_MS) return;
-    this.#warnedFullAt = clock.now();
+    if (clock.elapsed() - this.#warnedFullAt < FULL_WARNING_EVERY_MS) return;
+    this.#warnedFullAt = clock.elapsed();
     log.warn('tftp', `${from.address}: a request gets no answer for now: too many transfers are running`, {
       transfers: this.#admission.size,
     });
@@ -213,4 +238,9 @@ export class TftpService implements Service {
     while (this.#underWay.size > 0 && !late) await Promise.race([Promise.all(this.#underWay), limit]);
     callOff();
   }
+}
+
+/** The transfer identifiers of both sides: the addresses, and the client's port. */
+function transferId(listener: UdpSocket, from: UdpPeer): string {
+  return `${listener.local.address} ${from.address}:${from.port}`;
 }

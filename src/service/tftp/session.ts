@@ -1,5 +1,5 @@
 import { messageOf, systemCode } from '../../base/error.ts';
-import type { Clock, OpenUdp, UdpPeer, UdpSocket } from '../../base/ports.ts';
+import type { Clock, UdpSocket } from '../../base/ports.ts';
 import type { ServedFile } from '../../base/served.ts';
 import { decodeTftp, encodeTftp, type OptionMap } from '../../wire/tftp/packet.ts';
 import {
@@ -14,24 +14,29 @@ import {
 } from '../../wire/tftp/transfer.ts';
 import type { FileBlocks } from './blocks.ts';
 
+/** The way to the client: a socket of its own, or its share of the listening one. */
+export type OpenLine = (
+  onDatagram: (bytes: Uint8Array) => void,
+  onError: (error: Error) => void,
+) => Promise<Line>;
+
+export type Line = Pick<UdpSocket, 'send' | 'sendAll' | 'close'>;
+
 export interface SessionParts {
-  readonly openUdp: OpenUdp;
+  readonly openLine: OpenLine;
   readonly clock: Clock;
   readonly file: ServedFile;
   readonly blocks: FileBlocks;
   readonly plan: TransferPlan;
   readonly accepted: OptionMap;
-  /** The address that was asked: firmware ignores answers from any other one. */
-  readonly local: UdpPeer['address'];
-  readonly peer: UdpPeer;
   readonly onEnd: (outcome: TransferOutcome, state: TransferState) => void;
 }
 
-/** One running download: performs what the state machine decides, on a socket of its own. */
+/** One running download: performs what the state machine decides. */
 export class Session {
   readonly #parts: SessionParts;
   readonly #oack: Uint8Array;
-  #socket: UdpSocket | undefined;
+  #line: Line | undefined;
   #state: TransferState | undefined;
   #heardAt = 0;
   #alarm: { at: number; cancel: () => void } | undefined;
@@ -44,23 +49,25 @@ export class Session {
     this.#oack = encodeTftp({ kind: 'oack', options: parts.accepted });
   }
 
-  /** When the client was heard last, milliseconds since the epoch. */
+  /** When the client was heard last, by `Clock.elapsed`. */
   get heardAt(): number {
     return this.#heardAt;
   }
 
-  /** Opens the socket and sends the first answer. Rejects when there is no socket to be had. */
+  /** The client has answered, so its address is no forgery. */
+  get heard(): boolean {
+    return this.#state?.heard === true;
+  }
+
+  /** Opens the line and sends the first answer. Rejects when there is no socket to be had. */
   async start(): Promise<void> {
-    const { openUdp, clock, local, peer, plan } = this.#parts;
-    this.#heardAt = clock.now();
-    this.#socket = await openUdp({
-      address: local,
-      port: 0,
-      peer,
-      onDatagram: (bytes, from) => this.#onDatagram(bytes, from),
-      onError: error => this.#onSocketError(error),
-    });
-    this.#perform(beginTransfer(plan, clock.now()));
+    const { openLine, clock, plan } = this.#parts;
+    this.#heardAt = clock.elapsed();
+    this.#line = await openLine(
+      bytes => this.#onDatagram(bytes),
+      error => this.#onSocketError(error),
+    );
+    this.#perform(beginTransfer(plan, clock.elapsed()));
   }
 
   /** Ends the transfer and tells the client why. */
@@ -68,25 +75,22 @@ export class Session {
     this.#take({ kind: 'fault', text: reason });
   }
 
-  /** The client has begun something else from the same port; an ERROR would hit that. */
-  abandon(): void {
-    this.#take({ kind: 'gone', reason: 'the client sent another request from the same port' });
+  /** Ends the transfer without a word: an ERROR would hit what the client does next from the same port. */
+  abandon(reason: string): void {
+    this.#take({ kind: 'gone', reason });
   }
 
-  /** After the end: socket and file are closed. */
+  /** After the end: line and file are closed. */
   async close(): Promise<void> {
     this.#ended = true;
     this.#alarm?.cancel();
-    await Promise.all([this.#socket?.close(), this.#parts.file.close()]);
+    await Promise.all([this.#line?.close(), this.#parts.file.close()]);
   }
 
-  /** The kernel filters by peer, but what came in before the socket was connected may be anybody's. */
-  #onDatagram(bytes: Uint8Array, from: UdpPeer): void {
-    const { peer, clock } = this.#parts;
-    if (from.port !== peer.port || from.address !== peer.address) return;
+  #onDatagram(bytes: Uint8Array): void {
     const packet = decodeTftp(bytes);
     if (packet?.kind === 'ack') {
-      this.#heardAt = clock.now();
+      this.#heardAt = this.#parts.clock.elapsed();
       // While blocks are read, a client can only repeat itself.
       if (!this.#waiting) this.#take({ kind: 'ack', block: packet.block, at: this.#heardAt });
     } else if (packet?.kind === 'error') this.#take({ kind: 'error', code: packet.code, text: packet.text });
@@ -111,13 +115,13 @@ export class Session {
   #act(action: TransferAction, state: TransferState): void {
     switch (action.kind) {
       case 'oack':
-        this.#socket?.send(this.#oack);
+        this.#line?.send(this.#oack);
         break;
       case 'data':
         this.#sendBlocks(action.first, action.last);
         break;
       case 'error':
-        this.#socket?.send(encodeTftp(action));
+        this.#line?.send(encodeTftp(action));
         break;
       case 'end':
         this.#ended = true;
@@ -126,13 +130,12 @@ export class Session {
   }
 
   #sendBlocks(first: number, last: number): void {
-    for (let block = first; block <= last; block++) {
-      const packet = this.#parts.blocks.packet(block);
-      if (packet === undefined) {
-        void this.#sendWhenRead(block, last);
-        return;
-      }
-      this.#socket?.send(packet);
+    let next = first;
+    while (next <= last) {
+      const packets = this.#parts.blocks.packets(next, last);
+      if (packets.length === 0) return void this.#sendWhenRead(next, last);
+      this.#line?.sendAll(packets);
+      next += packets.length;
     }
   }
 
@@ -148,7 +151,7 @@ export class Session {
     if (this.#ended) return;
     this.#waiting = false;
     this.#sendBlocks(first, last);
-    if (!this.#waiting) this.#take({ kind: 'resumed', at: this.#parts.clock.now() });
+    if (!this.#waiting) this.#take({ kind: 'resumed', at: this.#parts.clock.elapsed() });
   }
 
   /** Deadlines move with every acknowledgement; one alarm that goes off early and looks again is cheaper than many. */
@@ -156,13 +159,13 @@ export class Session {
     if (this.#alarm && this.#alarm.at <= at) return;
     this.#alarm?.cancel();
     const { clock } = this.#parts;
-    const cancel = clock.after(Math.max(0, at - clock.now()), () => this.#onAlarm());
+    const cancel = clock.after(Math.max(0, at - clock.elapsed()), () => this.#onAlarm());
     this.#alarm = { at, cancel };
   }
 
-  /** Once an alarm rings its time has come, even if somebody has set the clock of the machine back meanwhile. */
+  /** A timer may ring a fraction early; once it rings, its time has come. */
   #onAlarm(): void {
-    const at = Math.max(this.#alarm?.at ?? 0, this.#parts.clock.now());
+    const at = Math.max(this.#alarm?.at ?? 0, this.#parts.clock.elapsed());
     this.#alarm = undefined;
     if (!this.#waiting) this.#take({ kind: 'time', at });
   }

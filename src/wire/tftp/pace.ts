@@ -8,8 +8,8 @@ export interface Pace {
 
 /** Before anything was measured; a firmware under emulation needs 100 ms and more for its first answer. */
 const FIRST = 300;
-/** A busy client needs some time; 20 ms brought needless retransmissions (baselines A7). */
-const SHORTEST = 100;
+/** A busy client needs some time; 20 ms brought needless retransmissions (baselines A7), 50 ms none under a storm. */
+const SHORTEST = 50;
 /**
  * Back-off doubles up to this, unless the path itself is slower. It must exceed the 5 s after which atftp repeats its
  * acknowledgement: atftp ignores a block that comes a third time, yet each copy starts its 5 s anew.
@@ -32,7 +32,7 @@ export function timeoutOf(pace: Pace, timeouts: number): number {
   return Math.min(wait, pace.asked ?? wait);
 }
 
-/** RFC 6298 smoothing with weight 1/8, safe against a clock that was set meanwhile. */
+/** RFC 6298 smoothing with weight 1/8. */
 export function withSample(pace: Pace, sample: number): Pace {
   const measured = Math.min(Math.max(sample, 0), LONGEST);
   return { ...pace, srtt: pace.srtt === undefined ? measured : pace.srtt + (measured - pace.srtt) / 8 };

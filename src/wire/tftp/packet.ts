@@ -43,6 +43,11 @@ export type TftpPacket =
   | { readonly kind: 'error'; readonly code: number; readonly text: string }
   | { readonly kind: 'oack'; readonly options: OptionMap };
 
+/** Whether the opcode is that of a request; the rest may still be nonsense. */
+export function isRequest(bytes: Uint8Array): boolean {
+  return bytes[1] === OPCODE.rrq || bytes[1] === OPCODE.wrq;
+}
+
 /** The packet, or undefined when the bytes are none. */
 export function decodeTftp(bytes: Uint8Array): TftpPacket | undefined {
   if (bytes.length < 4 || bytes[0] !== 0) return undefined;

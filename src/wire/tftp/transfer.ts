@@ -34,7 +34,7 @@ export type TransferEvent =
 
 export type TransferOutcome =
   | { readonly kind: 'complete' }
-  /** The client wanted to know the size or the options and nothing else. */
+  /** The client took no data: it wanted to know the size or the options, or it never answered at all. */
   | { readonly kind: 'probe' }
   | { readonly kind: 'failed'; readonly reason: string };
 
@@ -190,8 +190,7 @@ function onTimeout(state: TransferState, at: number): TransferStep {
 
 function sendAgain(state: TransferState, at: number): TransferStep {
   const waited = at - state.sentAt;
-  if (waited >= PATIENCE)
-    return end(state, { kind: 'failed', reason: `no answer from the client for ${PATIENCE / 1000} s` });
+  if (waited >= PATIENCE) return end(state, outcomeOfSilence(state));
   const next: TransferState = {
     ...state,
     copies: state.copies + 1,
@@ -223,9 +222,18 @@ function outcomeOfError(state: TransferState, code: number, text: string): Trans
 
 /** A client that closes its port once all was sent has the file: only its last acknowledgement was lost. */
 function outcomeOfGone(state: TransferState, reason: string): TransferOutcome {
-  if (state.plan.oack && state.acked < 0) return { kind: 'probe' };
-  if (state.sent === state.lastBlock && state.heard) return { kind: 'complete' };
+  if (!state.heard || (state.plan.oack && state.acked < 0)) return { kind: 'probe' };
+  if (state.sent === state.lastBlock) return { kind: 'complete' };
   return { kind: 'failed', reason };
+}
+
+/**
+ * Where no closed port is reported (iPXE, single-port mode), silence is all that shows of a lost last acknowledgement;
+ * of a client that took data until the end, that is the likelier reason.
+ */
+function outcomeOfSilence(state: TransferState): TransferOutcome {
+  if (state.sent === state.lastBlock && state.acked > 0) return { kind: 'complete' };
+  return { kind: 'failed', reason: `no answer from the client for ${PATIENCE / 1000} s` };
 }
 
 function flightOf(state: TransferState): TransferAction {

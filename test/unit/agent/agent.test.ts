@@ -40,7 +40,14 @@ function agent(settings: Partial<AgentSettings> = {}): NodeAgent {
         return answer;
       },
       identity: () => identity,
-      state: who => ({ identity: who, bootId: 'b', facts, load: LOAD, sshHostKey: hostKey }),
+      state: who => ({
+        identity: who,
+        bootId: 'b',
+        facts,
+        load: LOAD,
+        sshHostKey: hostKey,
+        overlay: undefined,
+      }),
       probe: () => {
         probes += 1;
         return new Promise(resolve => {

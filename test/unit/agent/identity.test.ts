@@ -34,3 +34,10 @@ test.each([
 ])('the boot card in %j is %s', (cmdline, mac) => {
   expect(bootMacOf(cmdline)).toBe(mac);
 });
+
+test('virtual functions of a card are no cards of the machine', () => {
+  const real = treeUnder(join(import.meta.dirname, '../../fixtures/nodes/server'));
+  const isVirtual = '/sys/class/net/eth0/device/physfn';
+  const tree = { ...real, exists: (path: string) => path === isVirtual || real.exists(path) };
+  expect(findIdentity(tree, sha256)?.macs).toEqual(['3c:ec:ef:00:00:02']);
+});

@@ -175,7 +175,9 @@ describe('identity', () => {
         ' See mesh node trace.',
     );
     expect(did.at(-1)).toBe('sleep 30');
-    expect(did.filter(line => line.includes('wget'))).toEqual([]);
+    // The root image was asked for, with the id that this machine has found: so host0 knows. The overlay was not.
+    expect(did.filter(line => line.includes('wget'))).toEqual([expect.stringContaining(`X-Pxen-Id: ${ID}`)]);
+    expect(did.filter(line => line.includes('apkovl'))).toEqual([]);
   });
 
   test.each([
@@ -214,6 +216,19 @@ describe('downloads', () => {
       `pxen-init: overlay ${OVERLAY}: error getting response, try 6`,
     ]);
     expect(did.at(-1)).toBe('switch_root /newroot /sbin/init');
+  });
+
+  test('a refusal that lasts ends in a new boot, which brings a new token; other answers start the count anew', () => {
+    const refusal = 'server returned error: HTTP/1.1 403 Forbidden';
+    const { said, did } = boot({
+      refuse: [...Array(49).fill(refusal), 'error getting response', ...Array(50).fill(refusal)],
+    });
+    expect(said.filter(line => line.includes('try ')).length).toBe(100);
+    expect(said.slice(-2)).toEqual([
+      'pxen-init: FATAL: host0 goes on refusing the overlay; mesh node info tells why',
+      'pxen-init: booting anew in 10 s (put pxen_shell on the kernel command line for a shell)',
+    ]);
+    expect(did.at(-1)).toBe('reboot -f');
   });
 
   test('a token in the URL reaches the server and not the console', () => {

@@ -24,9 +24,12 @@ describe('bash completes', () => {
     [['mesh', 'no'], ['node']],
     [
       ['mesh', 'node', ''],
-      ['info', 'ctl'],
+      ['info', 'trace', 'pcap', 'adopt', 'ctl'],
     ],
-    [['mesh', 'node', 'ctl', '--t'], ['--timeout']],
+    [
+      ['mesh', 'node', 'ctl', '--t'],
+      ['--token-file', '--timeout'],
+    ],
     [['mesh', 'node', 'ctl', '-n', '91d5815f', '--ti'], ['--timeout']],
     [['mesh', '--root', '/tmp/lab', 'node', 'i'], ['info']],
     [['mesh', 'node', 'info', '--js'], ['--json']],

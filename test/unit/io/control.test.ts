@@ -115,3 +115,47 @@ describe('what can go wrong', () => {
     expect(await refusal(client.get('/'))).toMatch(/^SERVER_DOWN \/\S+\/s: socket hang up$/);
   });
 });
+
+describe('a pxend that hangs', () => {
+  const hanging = async (listener: RequestListener): Promise<ControlClient> => {
+    const socket = join(await folder(), 's');
+    const server = createServer(listener).listen(socket);
+    stops.push(() => {
+      server.closeAllConnections();
+      server.close();
+    });
+    await new Promise(resolve => server.once('listening', resolve));
+    return new ControlClient(socket, 100);
+  };
+  const silent = /^TIMEOUT pxend \(\/\S+\/s\) said nothing for 0\.1 s$/;
+
+  test.each<[string, RequestListener]>([
+    ['before its answer', () => {}],
+    ['in the middle of it', (_request, response) => void response.writeHead(200).write('{"a":1}\n{')],
+  ])('%s is given up', async (_, listener) => {
+    const client = await hanging(listener);
+    expect(await refusal(client.get('/'))).toMatch(silent);
+    expect(await refusal(client.getBytes('/'))).toMatch(silent);
+    expect(await refusal(client.postForLines('/', {}, () => {}))).toMatch(silent);
+  });
+
+  test('may take longer where the caller says so', async () => {
+    const client = await hanging((_request, response) => void setTimeout(() => response.end('{}'), 300));
+    const lines: unknown[] = [];
+    await client.postForLines('/', {}, line => lines.push(line), 5000);
+    expect(lines).toEqual([{}]);
+  });
+
+  test('may take longer in all, as long as it says something', async () => {
+    const client = await hanging(async (_request, response) => {
+      for (const part of ['{"a"', ':1', '}', '\n', '{}', '\n']) {
+        response.write(part);
+        await new Promise(resolve => setTimeout(resolve, 50));
+      }
+      response.end();
+    });
+    const lines: unknown[] = [];
+    await client.postForLines('/', {}, line => lines.push(line));
+    expect(lines).toEqual([{ a: 1 }, {}]);
+  });
+});

@@ -21,6 +21,7 @@ const B = {
   firstSeenAt: 0,
   lastSeenAt: 1_700_000_100_000,
 };
+const BOTH_UP = [A, { ...B, state: 'unknown' }];
 const line = (node: { id: string }, rest: object): CtlLine => ({ node: node.id, ...rest }) as CtlLine;
 const out = (node: { id: string }, data: string): CtlLine => line(node, { stream: 'stdout', data });
 const err = (node: { id: string }, data: string): CtlLine => line(node, { stream: 'stderr', data });
@@ -91,7 +92,7 @@ describe('a command on several nodes', () => {
       exit(A, 0),
       exit(B, 0),
     ];
-    expect(await ctl('ALL', { lines })).toEqual({
+    expect(await ctl('ALL', { nodes: BOTH_UP, lines })).toEqual({
       status: 0,
       out: [
         '6e6da274: uno\n6e6da274: dos\n',
@@ -102,7 +103,7 @@ describe('a command on several nodes', () => {
       ].join(''),
       err: 'rack1-07: bad thing\n',
     });
-    expect(pxend?.asked).toEqual([{ nodes: 'ALL', command: 'uptime', timeoutSeconds: 5 }]);
+    expect(pxend?.asked).toEqual([{ nodes: ['91d5815f', '6e6da274'], command: 'uptime', timeoutSeconds: 5 }]);
   });
 
   test.each<[string, readonly CtlLine[], Seen]>([
@@ -123,9 +124,19 @@ describe('a command on several nodes', () => {
     expect(pxend?.asked).toEqual([{ nodes: ['91d5815f'], command: 'uptime', timeoutSeconds: 5 }]);
   });
 
+  test('ALL leaves out silent nodes and names them, and machines that are still booting', async () => {
+    const nodes = [A, { ...B, state: 'silent' }, { ...B, id: 'aaaaaaaa' }];
+    expect(await ctl('ALL', { nodes, lines: [exit(A, 0)] })).toEqual({
+      status: 0,
+      out: '',
+      err: 'mesh: left out, silent: 6e6da274\n',
+    });
+    expect(pxend?.asked).toEqual([{ nodes: ['91d5815f'], command: 'uptime', timeoutSeconds: 5 }]);
+  });
+
   test('--json prints what pxend sends, a line each', async () => {
     const lines = [out(A, 'x'), exit(A, 0), exit(B, 1)];
-    const { status, out: printed } = await ctl('ALL', { lines }, true);
+    const { status, out: printed } = await ctl('ALL', { nodes: BOTH_UP, lines }, true);
     expect([
       status,
       printed
@@ -140,12 +151,7 @@ describe('what can go wrong', () => {
   test.each<[string, string, Play, string]>([
     ['an unknown node', 'nobody', {}, 'NOT_FOUND no node nobody; mesh node info lists all'],
     ['a mistyped node', 'rack1-08', {}, 'NOT_FOUND no node rack1-08; did you mean rack1-07?'],
-    [
-      'no nodes at all',
-      'ALL',
-      { nodes: [] },
-      'NOT_FOUND no node has ever been seen here; switch one on first',
-    ],
+    ['no nodes at all', 'ALL', { nodes: [] }, 'NOT_FOUND no node is up; mesh node info shows what was seen'],
     [
       'pxend refuses',
       'ALL',
@@ -203,6 +209,12 @@ describe('node info', () => {
       ].join(''),
       err: '',
     });
+  });
+
+  test('says of a stalled node why it does not go on', async () => {
+    const diagnosis = { symptom: 'no-nbp', sentence: 'The last step was X: Y.', causes: [], tries: [] };
+    const { out: text } = await info({ nodes: [{ ...B, state: 'stalled', diagnosis }] });
+    expect(text.trimEnd().split('  ').at(-1)?.trim()).toBe('The last step was X: Y.');
   });
 
   test('colours the state on a terminal', async () => {

@@ -115,4 +115,29 @@ ssh host key     -
 first seen       2023-11-14T22:13:20.000Z
 last seen        now`);
   });
+
+  test.each<[string, Partial<NodeDetail>, string]>([
+    ['its own, current', { overlay: { content: 'ab'.repeat(32), current: true } }, 'its own, current'],
+    [
+      'its own, older',
+      { overlay: { content: 'ab'.repeat(32), current: false } },
+      'its own, older than what is served: reboot to get it (mesh overlay diff 91d5815f shows what changes)',
+    ],
+    [
+      'the default one, adopted since',
+      { trust: 'lease', overlay: { content: 'ab'.repeat(32), current: false } },
+      'the default one, it has its own now: reboot to get it (mesh overlay diff 91d5815f shows what changes)',
+    ],
+  ])('says whether its overlay is what is served: %s', (_what, changes, text) => {
+    expect(nodeInFull(screen().context, { ...FULL, ...changes })).toContain(`\noverlay          ${text}\n`);
+  });
+
+  test('lists the problems of its folder', () => {
+    const folderProblems = [
+      '/host0/machines/rack1-07/manifest:1: action: got "Q", expected one of O, A, L, D, R',
+    ];
+    expect(nodeInFull(screen().context, { ...FULL, folderProblems })).toContain(
+      `\nfolder           ${folderProblems[0]}\n`,
+    );
+  });
 });

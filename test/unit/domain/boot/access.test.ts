@@ -34,6 +34,34 @@ const noFolder = refuse(
 
 test.each<[string, Partial<OverlayQuestion>, OverlayAnswer]>([
   ['its own machine', { lease: leaseOf(MINE) }, serve('own')],
+  ...(
+    [
+      ['missing', 'the URL has no token; the boot script of the machine brings one'],
+      ['unknown', 'this boot token is none of host0, or one of an earlier boot; reboot the machine'],
+      ['other-machine', 'this boot token is for another machine'],
+      ['other-address', 'this boot token was given to another address; reboot the machine'],
+      ['used', 'this boot token was used already; reboot the machine'],
+      ['expired', 'this boot token is older than 15 minutes; reboot the machine'],
+    ] as const
+  ).map(([token, trouble]): [string, Partial<OverlayQuestion>, OverlayAnswer] => [
+    `its own machine with a token that is ${token}`,
+    { lease: leaseOf(MINE), token },
+    refuse('FORBIDDEN', `the overlay of 91d5815f is refused: ${trouble}`),
+  ]),
+  ['a good token beside another DHCP server', { leases: false }, serve('own')],
+  [
+    'no token beside another DHCP server',
+    { leases: false, token: 'missing' },
+    refuse(
+      'FORBIDDEN',
+      'the overlay of 91d5815f is refused: the URL has no token; the boot script of the machine brings one',
+    ),
+  ],
+  [
+    'another machine, with a token or without',
+    { lease: leaseOf('deadbeef'), token: 'missing' },
+    notYours('machine deadbeef'),
+  ],
   ['another machine', { lease: leaseOf('deadbeef') }, notYours('machine deadbeef')],
   ['an address whose machine is not known', { lease: leaseOf(undefined) }, notYours('no known machine')],
   ['an address without a lease', {}, notYours('no known machine')],
@@ -50,7 +78,9 @@ test.each<[string, Partial<OverlayQuestion>, OverlayAnswer]>([
     answerOverlay({
       id: MINE,
       from,
+      leases: true,
       lease: undefined,
+      token: 'good',
       known: true,
       conflict: undefined,
       unknown: 'default',

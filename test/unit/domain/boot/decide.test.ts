@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { type Decision, decide } from '../../../../src/domain/boot/decide.ts';
+import { decide } from '../../../../src/domain/boot/decide.ts';
+import type { Decision } from '../../../../src/domain/boot/decision.ts';
 import type { DhcpPolicy } from '../../../../src/domain/boot/policy.ts';
 import type { Lease } from '../../../../src/domain/lease/lease.ts';
-import { AddressPool } from '../../../../src/domain/lease/pool.ts';
-import { type LeaseChange, LeaseTable } from '../../../../src/domain/lease/table.ts';
+import type { LeaseChange, LeaseTable } from '../../../../src/domain/lease/table.ts';
 import type { MessageType } from '../../../../src/wire/dhcp4/code.ts';
 import { summary } from '../../../../src/wire/dhcp4/summary.ts';
 import {
@@ -12,7 +12,10 @@ import {
   dhcpPacket,
   dhcpPolicy,
   goldenPacket,
+  leaseTable,
+  type PolicyChanges,
   type RequestFields,
+  relayedSubnet,
 } from '../../../fakes/dhcp.ts';
 
 const NOW = 1_700_000_000_000;
@@ -28,7 +31,7 @@ function lease(card: number, at: string, expiresAt = NOW + HOUR): Lease {
 }
 
 function tableOf(changes: readonly LeaseChange[], policy: DhcpPolicy): LeaseTable {
-  const table = new LeaseTable(new AddressPool(policy.server, policy.pool, []), []);
+  const table = leaseTable(policy);
   for (const change of changes) table.apply(change);
   return table;
 }
@@ -48,7 +51,7 @@ interface Asked {
   readonly type: MessageType;
   readonly unicast?: boolean;
   readonly before?: readonly LeaseChange[];
-  readonly policy?: Partial<DhcpPolicy>;
+  readonly policy?: PolicyChanges;
 }
 
 function ask({
@@ -132,13 +135,14 @@ describe('REQUEST in SELECTING', () => {
       { before: [offered(1, A)], requested: '10.77.0.200', server: OTHER },
       {
         ignore: `the client chose server ${OTHER}`,
+        stage: 'problem',
         change: { kind: 'withdraw', mac: mac(1), address: A, until: NOW },
       },
     ],
     [
       'another server was chosen: a running lease of ours stays',
       { before: [bound(1, A)], requested: '10.77.0.200', server: OTHER },
-      { ignore: `the client chose server ${OTHER}` },
+      { ignore: `the client chose server ${OTHER}`, stage: 'problem' },
     ],
     ['no address is named: silence', { server: OURS }, { ignore: 'REQUEST names no address (option 50)' }],
   ])('%s', (_, asked, expected) => {
@@ -168,6 +172,11 @@ describe('REQUEST in INIT-REBOOT', () => {
       'without a record there is silence (RFC 2131 4.3.2)',
       { requested: A },
       { ignore: `asks again for ${A}, of which there is no record here` },
+    ],
+    [
+      'an offer is taken though the server is not named (npm dhcp)',
+      { before: [offered(1, A)], requested: A },
+      ackOf(A),
     ],
     ['no address at all: silence', {}, { ignore: 'REQUEST names no address (option 50 or ciaddr)' }],
   ])('%s', (_, asked, expected) => {
@@ -250,7 +259,11 @@ describe('RELEASE and DECLINE', () => {
     [
       'a relay of another network is not served',
       { type: 'DISCOVER', giaddr: '10.99.0.1' },
-      { ignore: 'relay 10.99.0.1 is outside 10.77.0.1/24' },
+      {
+        ignore:
+          'relay 10.99.0.1 is in none of the known networks (10.77.0.1/24); add its network to dhcp.subnets',
+        stage: 'problem',
+      },
     ],
   ])('%s', (_, asked, expected) => {
     expect(outcome(ask(asked))).toEqual(expected);
@@ -319,4 +332,131 @@ test('the host name is asked for with the id that the lease knows', () => {
   };
   ask({ type: 'DISCOVER', before: [{ kind: 'bind', lease: known }], policy: { hostname } });
   expect(asked).toEqual([{ mac: mac(1), machineId: '91d5815f' }]);
+});
+
+describe('networks behind relays', () => {
+  const policy: PolicyChanges = { others: [relayedSubnet()] };
+  const far = '10.88.0.1';
+  const FIRST = '10.88.0.100';
+  const farLease: LeaseChange = { kind: 'bind', lease: lease(1, FIRST, NOW + 600_000) };
+
+  test('a relayed card gets an address of the network that holds giaddr, with the options of that network', () => {
+    const decision = ask({ type: 'DISCOVER', giaddr: far, policy });
+    expect(outcome(decision)).toEqual({
+      offer: plain('offered', FIRST),
+      change: offered(1, FIRST),
+      stage: 'offer',
+    });
+    if (decision.kind === 'ignore') throw new Error(decision.text);
+    const { options } = decision.reply;
+    expect([1, 3, 28, 51].map(code => [...(options.get(code) ?? [])])).toEqual([
+      [255, 255, 255, 0],
+      [10, 88, 0, 1],
+      [10, 88, 0, 255],
+      [0, 0, 2, 88],
+    ]);
+    expect(String.fromCharCode(...(options.get(15) ?? []))).toBe('far.example');
+  });
+
+  test.each<[string, Omit<Asked, 'type'> & RequestFields, unknown]>([
+    [
+      'the offer is taken through the relay',
+      { before: [offered(1, FIRST)], giaddr: far, requested: FIRST, server: OURS },
+      { ack: plain('gave', FIRST), change: farLease, stage: 'ack' },
+    ],
+    [
+      'a renewal comes straight, and the address tells the network',
+      { before: [farLease], unicast: true, ciaddr: FIRST },
+      { ack: plain('gave', FIRST), change: farLease, stage: 'ack' },
+    ],
+    [
+      'a rebinding comes through the relay again',
+      { before: [farLease], giaddr: far, ciaddr: FIRST },
+      { ack: plain('gave', FIRST), change: farLease, stage: 'ack' },
+    ],
+    [
+      'an address of the near network is refused on the far one',
+      { giaddr: far, requested: A },
+      nakOf(A, 'it is outside 10.88.0.0/24'),
+    ],
+    [
+      'an address of the far network is refused on the near one',
+      { before: [farLease], requested: FIRST },
+      nakOf(FIRST, 'it is outside 10.77.0.1/24'),
+    ],
+  ])('%s', (_, asked, expected) => {
+    expect(outcome(ask({ type: 'REQUEST', policy, ...asked }))).toEqual(expected);
+  });
+
+  test('a card that is carried from one network to the other gets an address of each', () => {
+    expect(outcome(ask({ type: 'DISCOVER', policy, before: [farLease] }))).toMatchObject({
+      offer: plain('offered', A),
+    });
+  });
+
+  test('a network without a pool says so', () => {
+    expect(outcome(ask({ type: 'DISCOVER', policy: { ...policy, pool: [] } }))).toEqual({
+      ignore: 'no free address: there is no pool for 10.77.0.1/24',
+      stage: 'problem',
+    });
+  });
+});
+
+describe('reservations', () => {
+  const kept = address('10.77.0.50');
+  const machineId = bootRequest(goldenPacket('ovmf-pxe-request')).machineId;
+  const byMac: PolicyChanges = { reservations: [{ mac: mac(1), address: kept, hostname: 'web' }] };
+  const byId: PolicyChanges = { reservations: [{ id: machineId, address: address(B) }] };
+  const known: LeaseChange = { kind: 'bind', lease: { ...lease(1, A), machineId } };
+
+  test.each<[string, Asked & RequestFields, unknown]>([
+    [
+      'a card is offered the address kept for it, outside of the pool',
+      { type: 'DISCOVER', policy: byMac },
+      { offer: plain('offered', kept), change: offered(1, kept), stage: 'offer' },
+    ],
+    [
+      'another card is not, though it asks for it',
+      { type: 'DISCOVER', policy: byMac, card: 2, requested: kept },
+      { offer: plain('offered', A), change: offered(2, A), stage: 'offer' },
+    ],
+    [
+      'another card that claims it is refused',
+      { type: 'REQUEST', policy: byMac, card: 2, requested: kept, server: OURS },
+      nakOf(kept, 'it is reserved for another machine'),
+    ],
+    [
+      'an address kept inside of the pool is skipped for others',
+      { type: 'DISCOVER', policy: byId, card: 2, before: [bound(3, A)] },
+      { offer: plain('offered', '10.77.0.102'), change: offered(2, '10.77.0.102'), stage: 'offer' },
+    ],
+    [
+      'a plain client of a known machine gets the address kept for the machine',
+      { type: 'DISCOVER', policy: byId, before: [known] },
+      { offer: plain('offered', B), stage: 'offer' },
+    ],
+    [
+      'a machine with another address may renew it until it boots again',
+      { type: 'REQUEST', policy: byMac, before: [bound(1, A)], unicast: true, ciaddr: A },
+      ackOf(A),
+    ],
+    [
+      'a machine that boots with another address is told to ask anew',
+      { type: 'REQUEST', policy: byMac, before: [bound(1, A)], requested: A },
+      nakOf(A, `${kept} is reserved for this machine`),
+    ],
+    [
+      'a reservation of another network does not count on this one',
+      { type: 'DISCOVER', policy: { ...byMac, others: [relayedSubnet()] }, giaddr: '10.88.0.1' },
+      { offer: plain('offered', '10.88.0.100'), change: offered(1, '10.88.0.100'), stage: 'offer' },
+    ],
+  ])('%s', (_, asked, expected) => {
+    expect(outcome(ask(asked))).toEqual(expected);
+  });
+
+  test('the host name of the reservation is told', () => {
+    const decision = ask({ type: 'DISCOVER', policy: { ...byMac, hostname: () => 'folder' } });
+    if (decision.kind === 'ignore') throw new Error(decision.text);
+    expect(String.fromCharCode(...(decision.reply.options.get(12) ?? []))).toBe('web');
+  });
 });

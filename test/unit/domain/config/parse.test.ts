@@ -86,9 +86,63 @@ const EDGES: Record<SettingPath, { taken: [string, unknown][]; refused: string[]
   'dhcp.mode': {
     taken: [
       ['server', 'server'],
+      ['proxy', 'proxy'],
+      ['auto', 'auto'],
       ['off', 'off'],
     ],
-    refused: ['proxy', 'Server', 'false'],
+    refused: ['Proxy', 'Server', 'false'],
+  },
+  'dhcp.subnets': {
+    taken: [
+      ['[]', []],
+      [
+        '[{network: 10.88.0.0/24}]',
+        [
+          {
+            network: { address: '10.88.0.0', prefix: 24 },
+            pool: [],
+            router: undefined,
+            dns: undefined,
+            domain: undefined,
+            leaseTime: undefined,
+          },
+        ],
+      ],
+      [
+        '[{network: 10.88.0.0/24, pool: 10.88.0.5-10.88.0.9, router: 10.88.0.1, dns: [9.9.9.9], domain: far.lab, leaseTime: 2m}]',
+        [
+          {
+            network: { address: '10.88.0.0', prefix: 24 },
+            pool: [{ first: '10.88.0.5', last: '10.88.0.9' }],
+            router: '10.88.0.1',
+            dns: ['9.9.9.9'],
+            domain: 'far.lab',
+            leaseTime: 120,
+          },
+        ],
+      ],
+    ],
+    refused: ['10.88.0.0/24', '{network: 10.88.0.0/24}', 'true'],
+  },
+  'dhcp.reservations': {
+    taken: [
+      [
+        '[{mac: 52-54-00-AA-BB-CC, address: 10.77.0.9}]',
+        [{ mac: '52:54:00:aa:bb:cc', id: undefined, address: '10.77.0.9', hostname: undefined }],
+      ],
+      [
+        '[{id: "91d5815f", address: 10.77.0.9, hostname: web}]',
+        [{ mac: undefined, id: '91d5815f', address: '10.77.0.9', hostname: 'web' }],
+      ],
+    ],
+    refused: ['52:54:00:aa:bb:cc', '{mac: x}'],
+  },
+  'dhcp.requestsPerCard': {
+    taken: [
+      ['1', 1],
+      ['100000', 100_000],
+    ],
+    refused: ['0', '100001', '2.5', 'many'],
   },
   'dhcp.pool': {
     taken: [
@@ -171,6 +225,13 @@ const EDGES: Record<SettingPath, { taken: [string, unknown][]; refused: string[]
     ],
     refused: ['0', '10001', 'many'],
   },
+  'tftp.singlePort': {
+    taken: [
+      ['true', true],
+      ['false', false],
+    ],
+    refused: ['1', 'yes'],
+  },
   'tftp.maxPerClient': {
     taken: [
       ['1', 1],
@@ -223,6 +284,13 @@ const EDGES: Record<SettingPath, { taken: [string, unknown][]; refused: string[]
       ['1', '1'],
     ],
     refused: ['quiet\u0007', 'grün'],
+  },
+  'overlay.watch': {
+    taken: [
+      ['auto', 'auto'],
+      ['off', 'off'],
+    ],
+    refused: ['on', 'yes', ''],
   },
   'agent.interval': {
     taken: [

@@ -92,3 +92,19 @@ describe('the boot id of the kernel', () => {
     expect(addEvent(boots, { at: 9, stage: 'discover', text: 'd', client: 'firmware' })).toHaveLength(2);
   });
 });
+
+describe('a machine that asks again and again', () => {
+  const refused = { stage: 'problem', step: 'overlay', fault: 'forbidden', text: 'not yours' } as const;
+
+  test('is refused once on its timeline', () => {
+    const boots = [1, 2, 3].reduce<Boot[]>((all, at) => addEvent(all, { at, ...refused }), []);
+    expect(boots.map(boot => boot.events.map(event => event.at))).toEqual([[1]]);
+  });
+
+  test('is told again when the reason is another one, or something happened in between', () => {
+    const other = { ...refused, text: 'two machines go by this id' };
+    const steps = [refused, other, { stage: 'root', text: 'root' } as const, other];
+    const boots = steps.reduce<Boot[]>((all, step, at) => addEvent(all, { at, ...step }), []);
+    expect(boots.map(boot => boot.events.map(event => event.at))).toEqual([[0, 1, 2, 3]]);
+  });
+});

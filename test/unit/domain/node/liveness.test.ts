@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import type { Ipv4 } from '../../../../src/base/ipv4.ts';
 import type { MachineId } from '../../../../src/domain/machine/genid.ts';
-import { liveness } from '../../../../src/domain/node/liveness.ts';
+import { liveness, progressAt } from '../../../../src/domain/node/liveness.ts';
 import { type NodeRecord, newNode, type ReportedState } from '../../../../src/domain/node/record.ts';
+import { BEGAN, bootOf, type Step } from '../../../fakes/boots.ts';
 import { FACTS, LOAD } from '../../../fakes/registry.ts';
 
 function node(reportAt: number | undefined, boots: NodeRecord['boots'] = []): NodeRecord {
@@ -46,4 +47,20 @@ describe('liveness of a node that reports every 10 s', () => {
   test.each(cases)('%s', (_, record, now, since, expected) => {
     expect(liveness(record, now, since)).toBe(expected);
   });
+});
+
+test.each<[string, Step[], number]>([
+  [
+    'a DISCOVER that nobody takes an offer for, again and again',
+    ['discover/fw', 'offer/fw', 'discover/fw', 'offer/fw'],
+    1000,
+  ],
+  ['a refusal', ['discover/ipxe', 'ack/ipxe', 'script', ['problem', { step: 'kernel' }]], 2000],
+  [
+    'the same file once more',
+    ['discover/fw', 'ack/fw', ['nbp', { file: 'a' }], ['nbp', { file: 'a' }]],
+    2000,
+  ],
+])('%s is no step ahead', (_, steps, at) => {
+  expect(progressAt(bootOf(...steps), 0) - BEGAN).toBe(at);
 });

@@ -29,6 +29,7 @@ describe('built-in layers', () => {
       '/root/.ssh': '0700',
       '/root/.ssh/authorized_keys': '0600 ssh-ed25519 AAAA pxen@host0\n',
       '/etc/pxen/agent.json': '0600 {"host0":"http://10.77.0.1:8080","interval":10}\n',
+      '/etc/pxen/overlay.json': '0644 ',
     });
   });
 

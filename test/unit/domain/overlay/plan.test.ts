@@ -10,13 +10,14 @@ const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
 
 function show(entry: OverlayEntry): string {
   const { mode, path, origin } = entry;
+  const earlier = entry.type === 'file' ? (entry.earlier ?? []) : [];
   const body =
     entry.type === 'file'
       ? ` ${JSON.stringify(text(entry.content))}`
       : entry.type === 'link'
         ? ` -> ${entry.target}`
         : '';
-  return `${entry.type} ${octal(mode.permissions)} ${mode.user}:${mode.group} ${path}${body} (${formatOrigin(origin)})`;
+  return `${entry.type} ${octal(mode.permissions)} ${mode.user}:${mode.group} ${path}${body} (${[...earlier, origin].map(formatOrigin).join(', ')})`;
 }
 
 /** The plan of layers given as name and manifest, as lines. */
@@ -54,7 +55,7 @@ describe('lines of later layers win', () => {
         'directory 0755 root:root /srv (machine:1)',
         'directory 1777 root:root /srv/d (machine:4)',
         'file 0600 7:8 /srv/f "</x>\\n" (machine:1)',
-        'file 0640 root:root /srv/g "</b>\\n</y>\\n" (machine:2)',
+        'file 0640 root:root /srv/g "</b>\\n</y>\\n" (group:2, machine:2)',
         'link 0777 0:0 /srv/h -> /z (machine:3)',
         'file 0644 root:root /srv/new "</new>\\n" (machine:5)',
       ],
@@ -156,12 +157,14 @@ describe('packages', () => {
       'a',
       'b',
     ]);
-    expect(entries.at(-1)).toBe('file 0644 root:root /etc/apk/world "</world>\\nb\\na\\n" (base:1)');
+    expect(entries.at(-1)).toBe(
+      'file 0644 root:root /etc/apk/world "</world>\\nb\\na\\n" (base:1, packages)',
+    );
   });
 
   test('make the file when there is none', () => {
     expect(plan({ base: '' }, ['b']).entries.at(-1)).toBe(
-      'file 0644 root:root /etc/apk/world "b\\n" (packages:1)',
+      'file 0644 root:root /etc/apk/world "b\\n" (packages)',
     );
   });
 

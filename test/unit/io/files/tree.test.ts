@@ -29,8 +29,8 @@ describe('folders', () => {
     expect(await new FileTree(root).folders('/machines')).toEqual(['n1', 'n2', 'n3']);
   });
 
-  test('a folder that does not exist has none', async () => {
-    expect(await new FileTree(root).folders('/groups')).toEqual([]);
+  test('a folder that does not exist is told from an empty one', async () => {
+    expect(await new FileTree(root).folders('/groups')).toBeUndefined();
   });
 
   test('a file in place of a folder is an error that names it', async () => {
@@ -43,7 +43,10 @@ describe('folders', () => {
 
 describe('read', () => {
   test.each(['/file', '/link'])('%s is a file', async path => {
-    expect(await new FileTree(root).read(path, 7)).toEqual({ kind: 'file', content: Buffer.from('content') });
+    expect(await new FileTree(root).read(path, 7)).toMatchObject({
+      kind: 'file',
+      content: Buffer.from('content'),
+    });
   });
 
   test.each([
@@ -56,11 +59,11 @@ describe('read', () => {
     ['/out', 'unusable', `leads out of ${root}`],
     ['/../outside', 'unusable', `leads out of ${root}`],
   ])('%s is %s: it %s', async (path, kind, reason) => {
-    expect(await new FileTree(root).read(path, 100)).toEqual({ kind, reason });
+    expect(await new FileTree(root).read(path, 100)).toMatchObject({ kind, reason });
   });
 
   test('a file over the limit is refused with both sizes', async () => {
-    expect(await new FileTree(root).read('/file', 6)).toEqual({
+    expect(await new FileTree(root).read('/file', 6)).toMatchObject({
       kind: 'unusable',
       reason: 'has 7 B, more than the 6 B that are allowed',
     });

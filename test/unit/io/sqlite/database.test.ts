@@ -11,6 +11,7 @@ import { withEvent } from '../../../../src/domain/node/observe.ts';
 import { newNode } from '../../../../src/domain/node/record.ts';
 import { Database } from '../../../../src/io/sqlite/database.ts';
 import { sqliteLeases } from '../../../../src/io/sqlite/leases.ts';
+import { MIGRATIONS } from '../../../../src/io/sqlite/migrations.ts';
 import { sqliteNodes } from '../../../../src/io/sqlite/nodes.ts';
 import { ALPHA, BETA, leaseFor } from '../../../fakes/registry.ts';
 
@@ -66,7 +67,9 @@ describe('the database file', () => {
     foreign.exec('PRAGMA user_version = 99');
     foreign.close();
     const error = thrown(database);
-    expect(error.message).toBe(`${path}: schema version 99 is newer than this pxend knows (1)`);
+    expect(error.message).toBe(
+      `${path}: schema version 99 is newer than this pxend knows (${MIGRATIONS.length})`,
+    );
     expect(error.details).toEqual(['install the pxen that wrote it, or a newer one']);
   });
 

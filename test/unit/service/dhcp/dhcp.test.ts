@@ -1,6 +1,5 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { Log } from '../../../../src/base/ports.ts';
-import type { DhcpPolicy } from '../../../../src/domain/boot/policy.ts';
 import type { Lease } from '../../../../src/domain/lease/lease.ts';
 import { uuidToOption97 } from '../../../../src/domain/machine/uuid.ts';
 import type { BootEvent } from '../../../../src/domain/node/timeline.ts';
@@ -14,7 +13,9 @@ import {
   dhcpPacket,
   dhcpPolicy,
   goldenBytes,
+  type PolicyChanges,
   type RequestFields,
+  relayedSubnet,
   sha256,
 } from '../../../fakes/dhcp.ts';
 import { MemoryLeases } from '../../../fakes/leases.ts';
@@ -38,7 +39,7 @@ interface Room {
 }
 
 async function room(
-  options: { leases?: Lease[]; policy?: Partial<DhcpPolicy>; network?: FakeNetwork } = {},
+  options: { leases?: Lease[]; policy?: PolicyChanges; network?: FakeNetwork } = {},
 ): Promise<Room> {
   const network = options.network ?? new FakeNetwork();
   const store = new MemoryLeases(options.leases);
@@ -56,6 +57,7 @@ async function room(
     timeline: { record: event => events.push(event) },
     leases: store,
     policy: dhcpPolicy(options.policy),
+    perCard: 20,
     sha256,
   });
   await service.start();
@@ -108,6 +110,7 @@ describe('a machine that boots', () => {
       machineId: '91d5815f',
       uuid: UUID,
       client: 'firmware',
+      protocol: 'dhcp',
       idFrom: 'dhcp',
     };
     expect(events).toEqual([
@@ -215,8 +218,137 @@ describe('leases', () => {
     expect(events.at(-1)).toMatchObject({ stage: 'problem', text });
     expect(replies()).toHaveLength(1);
     clock.advance(3_600_000);
-    await ask(dhcpPacket('DISCOVER', { card: 2 }));
     expect(service.health()).toBeUndefined();
+    await ask(dhcpPacket('DISCOVER', { card: 2 }));
+    expect(replies()).toHaveLength(2);
+    expect(service.health()).toBeUndefined();
+  });
+});
+
+describe('relays', () => {
+  test('a relayed request is answered to the relay on port 67, with option 82 as it came', async () => {
+    const { network, replies } = await room({ policy: { others: [relayedSubnet()] } });
+    const circuit = Uint8Array.of(1, 3, 101, 116, 104);
+    const packet = dhcpPacket('DISCOVER', { giaddr: '10.88.0.1', options: [[82, circuit]] });
+    const from = { address: address('10.88.0.1'), port: 67 };
+    network.send({ from, to: { address: SERVER, port: 67 }, bytes: encode(packet) });
+    await settled();
+    expect(replies()).toEqual([
+      '10.77.0.1:67 DISCOVER xid 1a2b3c4d from 52:54:00:00:00:01, giaddr 10.88.0.1',
+      '10.88.0.1:67 OFFER xid 1a2b3c4d to 52:54:00:00:00:01, yiaddr 10.88.0.100, giaddr 10.88.0.1, server 10.77.0.1',
+    ]);
+    const offer = decode(network.sent.at(-1)?.bytes ?? new Uint8Array());
+    if ('problem' in offer) throw new Error(offer.problem);
+    expect(offer.options.get(82)).toEqual(circuit);
+  });
+
+  test('an unknown relay is not answered; the log says so once a minute, the timeline for every machine', async () => {
+    const { ask, replies, lines, events } = await room();
+    for (const card of [1, 2, 3]) await ask(dhcpPacket('DISCOVER', { card, giaddr: '10.99.0.1' }));
+    const text =
+      'relay 10.99.0.1 is in none of the known networks (10.77.0.1/24); add its network to dhcp.subnets';
+    expect(replies()).toEqual([]);
+    expect(lines.filter(line => line.includes('relay'))).toEqual([`warn DISCOVER: ${text}`]);
+    expect(events.filter(event => event.text === text)).toHaveLength(3);
+  });
+});
+
+describe('a flood', () => {
+  test('of made-up cards leaves a machine with a lease in peace, and is told in log and health', async () => {
+    const { ask, replies, service, lines, clock } = await room();
+    await ask(request({ card: 1 }));
+    for (let card = 2; card < 256; card++) await ask(dhcpPacket('DISCOVER', { card }));
+    const text =
+      'more unknown network cards ask for addresses than there can be: a flood? Cards with a lease or a reservation are served';
+    expect(lines.filter(line => line.includes('flood'))).toEqual([`warn ${text}`]);
+    expect(service.counts.limited).toBeGreaterThan(150);
+    await ask(dhcpPacket('DISCOVER', { card: 1 }));
+    expect(replies().at(-1)).toContain(`OFFER xid 1a2b3c4d to 52:54:00:00:00:01, yiaddr ${A}`);
+    expect(lines.filter(line => line.includes('no free address'))).toHaveLength(1);
+    clock.advance(61_000);
+    await ask(dhcpPacket('DISCOVER', { card: 2 }));
+    expect(replies().at(-1)).toContain('OFFER xid 1a2b3c4d to 52:54:00:00:00:02');
+    expect(service.health()).toBeUndefined();
+  });
+
+  test('of one card is dropped beyond its rate, and nobody else notices', async () => {
+    const { ask, replies, service, lines } = await room();
+    for (let i = 0; i < 100; i++) await ask(dhcpPacket('DISCOVER', { card: 1 }));
+    expect(service.counts).toMatchObject({ offer: 60, limited: 40 });
+    expect(service.health()).toBe(
+      '52:54:00:00:00:01 sends more than 20 DHCP requests a second; the rest is dropped',
+    );
+    expect(lines.filter(line => line.startsWith('warn'))).toHaveLength(1);
+    await ask(dhcpPacket('DISCOVER', { card: 2 }));
+    expect(replies().at(-1)).toContain('to 52:54:00:00:00:02');
+  });
+});
+
+test.each([
+  ['forward by a year', 365 * 86_400_000, 'forward by 31536000 s'],
+  ['back by a day', -86_400_000, 'back by 86400 s'],
+])('when the clock is set %s, leases keep their remaining time, on disk too', async (_, jump, text) => {
+  const { ask, clock, service, store, lines } = await room();
+  await ask(request());
+  clock.set(clock.now() + jump);
+  clock.advance(1_800_000);
+  expect(service.leaseAt(address(A))).toMatchObject({ address: A });
+  expect(lines.at(-1)).toBe(`warn the clock was set ${text}; leases keep their remaining time`);
+  await settled();
+  expect(store.all()[0]?.expiresAt).toBe(1_700_000_000_000 + jump + 3_600_000);
+  clock.advance(1_800_000);
+  expect(service.leaseAt(address(A))).toBeUndefined();
+});
+
+describe('another DHCP server on the network', () => {
+  const OTHER = '10.77.0.2';
+  const complaint = (server: string): string =>
+    `another DHCP server answers on this network: ${server}; two servers give out clashing addresses: switch that one off, or set dhcp.mode: proxy`;
+  /** The server's OFFER of 10.77.0.9 to a card, as all machines hear it. */
+  const offer = (network: FakeNetwork, from: string, yiaddr = '10.77.0.9'): void => {
+    const question = dhcpPacket('OFFER', { server: from });
+    network.send({
+      from: { address: address(from), port: 67 },
+      to: { address: address('255.255.255.255'), port: 68 },
+      bytes: encode({ ...question, op: 2, yiaddr: address(yiaddr) }),
+    });
+  };
+
+  test('is a complaint when its offer is heard, a warning once a minute, and forgotten in time', async () => {
+    const { network, service, lines, clock } = await room();
+    for (let i = 0; i < 3; i++) offer(network, OTHER);
+    await settled();
+    expect(service.health()).toBe(complaint(OTHER));
+    expect(lines.filter(line => line.startsWith('warn'))).toEqual([`warn ${complaint(OTHER)}`]);
+    clock.advance(16 * 60_000);
+    expect(service.health()).toBeUndefined();
+  });
+
+  test('is a complaint when a machine chooses it', async () => {
+    const { ask, service } = await room();
+    await ask(request({ server: OTHER, requested: '10.77.0.9' }));
+    expect(service.health()).toBe(complaint(OTHER));
+  });
+
+  test.each([
+    ['ours', SERVER, '10.77.0.9'],
+    ['one of another network of this computer', '192.168.1.1', '192.168.1.9'],
+    ['a proxy, which gives no address', OTHER, '0.0.0.0'],
+  ])('is not %s', async (_, server, yiaddr) => {
+    const { network, service } = await room();
+    offer(network, server, yiaddr);
+    await settled();
+    expect(service.health()).toBeUndefined();
+  });
+
+  test('goes unheard, and is no reason not to start, where another program has the port of the clients', async () => {
+    const network = new FakeNetwork();
+    const nothing = (): void => {};
+    await network.open({ address: address('0.0.0.0'), port: 68, onDatagram: nothing, onError: nothing });
+    const { lines } = await room({ network });
+    expect(lines[0]).toBe(
+      'info another DHCP server is only noticed when a machine chooses it: UDP 255.255.255.255:68 is in use by another program',
+    );
   });
 });
 

@@ -66,6 +66,9 @@ describe('GET', () => {
         bytes: BIG.length,
         milliseconds: expect.any(Number),
         machineId: undefined,
+        protocol: 'http',
+        file: '/boot/vmlinuz',
+        total: BIG.length,
       },
     ]);
   });

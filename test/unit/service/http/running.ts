@@ -4,6 +4,7 @@ import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Ipv4 } from '../../../../src/base/ipv4.ts';
+import { silentMeter } from '../../../../src/base/meter.ts';
 import type { Log } from '../../../../src/base/ports.ts';
 import { answerOverlay } from '../../../../src/domain/boot/access.ts';
 import type { Lease } from '../../../../src/domain/lease/lease.ts';
@@ -23,6 +24,8 @@ export interface Running {
   readonly url: string;
   readonly events: BootEvent[];
   readonly logged: string[];
+  /** Tokens with which an overlay went out to its end. */
+  readonly delivered: string[];
   /** Puts a file below the folder that is served. */
   put(path: string, content: Uint8Array | string): Promise<string>;
   /** A plain connection, for what no HTTP client would send. */
@@ -30,6 +33,9 @@ export interface Running {
   stop(): Promise<void>;
 }
 
+/** Opens the API on the network. */
+export const API_TOKEN = 'api-token-of-this-test';
+export const TOKEN = 'AAAAAAAAAAAAAAAAAAAAAA';
 export const OVERLAY = [Buffer.from('base member'), Buffer.from('node member')];
 
 /** What the loopback's address is leased to, and which machines have folders. */
@@ -49,6 +55,7 @@ export async function running(
   await mkdir(served);
   const events: BootEvent[] = [];
   const logged: string[] = [];
+  const delivered: string[] = [];
   const port = await freePort();
   const options: HttpServiceOptions = {
     address: '127.0.0.1' as Ipv4,
@@ -57,21 +64,27 @@ export async function running(
     bindError,
     files: new MountedFiles([{ prefix: '', root: served }]),
     script: async request => (request ? `#!ipxe\n# ${request.mac}\n` : '#!ipxe\n'),
-    mayHaveOverlay: async (id, from) =>
+    mayHaveOverlay: async (id, from, token) =>
       answerOverlay({
         id,
         from,
+        leases: true,
+        token: token === undefined ? 'missing' : token === TOKEN ? 'good' : 'unknown',
         lease: site.leasedTo === undefined ? undefined : leaseTo(site.leasedTo),
         known: site.known?.includes(id) ?? false,
         conflict: site.conflict,
         unknown: site.unknown ?? 'default',
       }),
+    overlayDelivered: async token => void delivered.push(token),
     overlay: async (_id, which) => ({
       members: OVERLAY,
       hash: 'c0ffee',
       folder: which === 'own' ? 'rack1-07' : 'default',
     }),
     back: { ...backstage },
+    metrics: async () => 'pxen_nodes 0\n',
+    apiTokens: async () => [API_TOKEN],
+    meter: silentMeter,
     timeline: { record: event => void events.push(event) },
     clock: systemClock,
     log: logInto(logged),
@@ -92,6 +105,7 @@ export async function running(
     url: `http://127.0.0.1:${port}`,
     events,
     logged,
+    delivered,
     async put(path, content) {
       const file = join(served, path);
       await mkdir(dirname(file), { recursive: true });
@@ -119,6 +133,10 @@ const backstage: Backstage = {
   ctl: async (_request, onLine) => {
     await onLine({ node: '91d5815f' as MachineId, stream: 'stdout', data: 'hello\n' });
     await onLine({ node: '91d5815f' as MachineId, exit: 0 });
+  },
+  capture: async () => new Uint8Array(),
+  status: async () => {
+    throw new Error('a fault on purpose');
   },
   health: () => ({ ok: true, version: '0', parts: { http: null } }),
 };

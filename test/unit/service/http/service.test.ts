@@ -9,7 +9,7 @@ import { MAX_REPORT_BYTES } from '../../../../src/api/paths.ts';
 import { PxenError } from '../../../../src/base/error.ts';
 import { ControlClient } from '../../../../src/io/control.ts';
 import { HttpService } from '../../../../src/service/http/service.ts';
-import { everything, noise, OVERLAY, type Running, running, until } from './running.ts';
+import { everything, noise, OVERLAY, type Running, running, TOKEN, until } from './running.ts';
 
 const started: { stop(): Promise<unknown> }[] = [];
 afterEach(async () => {
@@ -85,15 +85,57 @@ describe('overlays', () => {
     ],
   ])('%s', async (_, site, answer, event) => {
     const here = await start({}, site);
-    expect(await ask(here, MINE)).toEqual(answer);
+    expect(await ask(here, `${MINE}?token=${TOKEN}`)).toEqual(answer);
     expect(await until(() => here.events.length > 0)).toBe(true);
     expect(here.events).toMatchObject([{ ...event, address: '127.0.0.1' }]);
   });
 
-  test('none to an unknown machine that has to wait; it asks often and leaves no event', async () => {
+  test('none to an unknown machine that has to wait', async () => {
     const here = await start({}, { unknown: 'wait' });
     expect(await ask(here, MINE)).toEqual([404, error('NOT_FOUND', mayWait)]);
+    expect(here.events).toMatchObject([{ stage: 'problem', step: 'overlay', fault: 'waits', text: mayWait }]);
+  });
+
+  test.each<[string, string, string]>([
+    ['no token', '', 'the URL has no token; the boot script of the machine brings one'],
+    [
+      'a wrong one',
+      '?token=x',
+      'this boot token is none of host0, or one of an earlier boot; reboot the machine',
+    ],
+  ])('not with %s, wherever it comes from', async (_, query, trouble) => {
+    const here = await start({}, { known, leasedTo: '91d5815f' });
+    const message = `the overlay of 91d5815f is refused: ${trouble}`;
+    expect(await ask(here, MINE + query)).toEqual([403, error('FORBIDDEN', message)]);
+    expect(here.events).toMatchObject([
+      { stage: 'problem', step: 'overlay', fault: 'forbidden', text: message, address: '127.0.0.1' },
+    ]);
+    expect(here.delivered).toEqual([]);
+  });
+
+  test('the default one needs no token, and uses none up', async () => {
+    const here = await start();
+    expect(await ask(here, MINE)).toEqual([200, WHOLE]);
+    expect(await ask(here, `${MINE}?token=${TOKEN}`)).toEqual([200, WHOLE]);
+    expect(here.delivered).toEqual([]);
+  });
+
+  test('a token counts as used when the last byte has gone out, and not before', async () => {
+    const here = await start({}, { known, leasedTo: '91d5815f' });
+    const url = `${here.url}/apkovl/${MINE}?token=${TOKEN}`;
+    const get = async (headers: Record<string, string>, method = 'GET'): Promise<[number, string]> => {
+      const response = await fetch(url, { headers, method });
+      return [response.status, await response.text()];
+    };
+    expect(await get({}, 'HEAD')).toEqual([200, '']);
+    expect(await get({ range: 'bytes=0-12' })).toEqual([206, 'base membernod'.slice(0, 13)]);
+    expect(await get({ 'if-none-match': '"c0ffee"' })).toEqual([304, '']);
+    expect((await get({ range: 'bytes=99-' }))[0]).toBe(416);
+    expect(here.delivered).toEqual([]);
     expect(here.events).toEqual([]);
+    expect(await get({ range: 'bytes=9-' })).toEqual([206, WHOLE.slice(9)]);
+    expect(await until(() => here.delivered.length > 0)).toBe(true);
+    expect(here.delivered).toEqual([TOKEN]);
   });
 
   test('HEAD tells size and hash, and counts as no delivery', async () => {
@@ -118,7 +160,10 @@ describe('overlays', () => {
 
   test('that cannot be built are an answer and a problem, not the reason in full', async () => {
     const here = await start({ overlay: () => Promise.reject(new TypeError('x is not a function')) });
-    expect(await ask(here, MINE)).toEqual([500, error('INTERNAL', 'the answer could not be made')]);
+    expect(await ask(here, MINE)).toEqual([
+      500,
+      error('INTERNAL', 'the answer could not be made; the log of pxend tells why'),
+    ]);
     expect(here.logged).toEqual(['error http: the answer could not be made: x is not a function']);
     expect(here.events).toMatchObject([{ stage: 'problem', text: 'the answer could not be made' }]);
   });
@@ -138,7 +183,8 @@ describe('boot scripts', () => {
       script,
     ]);
     const head = await fetch(here.url + path, { method: 'HEAD' });
-    expect([head.headers.get('content-length'), await head.text()]).toEqual([String(script.length), '']);
+    const length = path.includes('mac=') ? null : String(script.length);
+    expect([head.headers.get('content-length'), await head.text()]).toEqual([length, '']);
   });
 });
 
@@ -232,7 +278,13 @@ describe('reports', () => {
     here.options.back.report = () => Promise.reject(new Error('disk is gone'));
     expect(await post(here, JSON.stringify(REPORT))).toEqual([
       500,
-      { error: { code: 'INTERNAL', message: 'disk is gone', details: [] } },
+      {
+        error: {
+          code: 'INTERNAL',
+          message: 'the answer could not be made; the log of pxend tells why',
+          details: [],
+        },
+      },
     ]);
     expect(here.logged).toEqual(['error http: POST /api/v1/report: disk is gone']);
   });
@@ -242,11 +294,39 @@ describe('what the machines can reach', () => {
   test('is not what mesh can reach', async () => {
     const here = await start();
     const statuses = await Promise.all(
-      ['/api/v1/nodes', '/api/v1/nodes/91d5815f', '/healthz'].map(
+      ['/api/v1/nodes', '/api/v1/nodes/91d5815f', '/api/v1/none', '/healthz', '/metrics'].map(
         async path => (await fetch(here.url + path)).status,
       ),
     );
-    expect(statuses).toEqual([404, 404, 200]);
+    expect(statuses).toEqual([401, 401, 401, 200, 200]);
+  });
+
+  test('figures are plain text for Prometheus', async () => {
+    const here = await start();
+    const response = await fetch(`${here.url}/metrics`);
+    expect([response.headers.get('content-type'), await response.text()]).toEqual([
+      'text/plain; version=0.0.4; charset=utf-8',
+      'pxen_nodes 0\n',
+    ]);
+  });
+
+  test('what goes wrong inside is in the log and not on the network, whatever its code', async () => {
+    const here = await start();
+    here.options.back.health = () => {
+      throw new PxenError('STATE_UNUSABLE', '/var/pxen/state/pxen.db: disk full');
+    };
+    const response = await fetch(`${here.url}/healthz`);
+    expect([response.status, await response.text()]).toEqual([
+      500,
+      JSON.stringify({
+        error: {
+          code: 'INTERNAL',
+          message: 'the answer could not be made; the log of pxend tells why',
+          details: [],
+        },
+      }),
+    ]);
+    expect(here.logged).toEqual(['error http: GET /healthz: /var/pxen/state/pxen.db: disk full']);
   });
 
   test('health is 503 when a part complains', async () => {

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { formatDiagnostic } from '../../../../src/base/diagnostic.ts';
 import type { MachineId } from '../../../../src/domain/machine/genid.ts';
@@ -54,6 +55,8 @@ function appliance(files: Record<string, string> = MACHINES) {
 const overlayFor = (service: OverlayService, id: MachineId) =>
   service.own(id).catch(() => service.everybodys());
 
+const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
+
 const textOf = (overlay: { members: readonly Uint8Array[] }) =>
   overlay.members.map(member => new TextDecoder().decode(member)).join('---\n');
 
@@ -85,6 +88,7 @@ describe('build', () => {
         '/etc/motd "hello\\n"',
         '/etc/pxen directory',
         '/etc/pxen/agent.json "{\\"host0\\":\\"http://10.0.0.1:8080\\",\\"id\\":\\"11111111\\",\\"token\\":\\"token of 11111111\\",\\"interval\\":10}\\n"',
+        `/etc/pxen/overlay.json "{\\"content\\":\\"${overlay.content}\\"}\\n"`,
         '/etc/ssh directory',
         '/etc/ssh/ssh_host_ed25519_key "private key of 11111111\\n"',
         '/etc/ssh/ssh_host_ed25519_key.pub "public key of 11111111\\n"',
@@ -243,6 +247,22 @@ describe('check', () => {
   });
 });
 
+test('when the folder of all machines is gone, as with a disk that is not mounted, every overlay stays', async () => {
+  const { service, host0 } = appliance();
+  await service.build();
+  const before = textOf(await service.own(N1));
+  host0.gone = true;
+  for (const report of [await service.build(), await service.update()]) {
+    expect(report.problems.map(formatDiagnostic)).toEqual([
+      '/host0/machines: folder: is missing, expected to be there; is its disk mounted? All overlays stay as they are',
+    ]);
+    expect(report.removed).toEqual([]);
+  }
+  expect(textOf(await service.own(N1))).toBe(before);
+  host0.gone = false;
+  expect((await service.update()).problems).toEqual([]);
+});
+
 describe('own and everybodys', () => {
   test('a machine without a folder gets the default folder, or the built-in overlay, and no secret with it', async () => {
     const { service, host0, asked } = appliance({});
@@ -311,6 +331,7 @@ describe('show', () => {
         user: 'root',
         group: 'root',
         size: 6,
+        hash: sha256('hello\n'),
         origin: '/host0/machines/n1/manifest:1',
       },
       {
@@ -320,6 +341,7 @@ describe('show', () => {
         user: 'root',
         group: 'root',
         size: 91,
+        hash: expect.stringMatching(/^[0-9a-f]{64}$/),
         origin: 'built-in',
       },
       {
@@ -329,6 +351,7 @@ describe('show', () => {
         user: 'root',
         group: 'root',
         size: 5,
+        hash: sha256('conf\n'),
         origin: '/host0/groups/web/manifest:1',
       },
       {

@@ -271,15 +271,42 @@ describe('identity', () => {
     );
   });
 
-  test('places that compute different ids for one card are told on both nodes', () => {
+  test('places that compute different ids for one card are told on the machine that the address is leased to', () => {
     const { address, mac, uuid } = ALPHA;
     record({ stage: 'discover', mac, uuid, machineId: ALPHA.id, idFrom: 'dhcp', client: 'firmware' });
     record({ stage: 'script', mac, address, machineId: BETA.id, idFrom: 'script' });
-    const text = `the id of ${mac} differs from place to place: dhcp says ${ALPHA.id}, script says ${BETA.id}`;
-    expect([problems(ALPHA.id), problems(BETA.id)]).toEqual([[text], [text]]);
-    expect(registry.node(BETA.id).agreement).toEqual({ dhcp: ALPHA.id, script: BETA.id });
-    expect(registry.node(BETA.id).problem).toMatch(/^the id differs from place to place: dhcp says/);
+    const said = `dhcp says ${ALPHA.id}, script says ${BETA.id}`;
+    expect(problems(ALPHA.id)).toEqual([`the id of ${ALPHA.id} differs from place to place: ${said}`]);
+    expect(registry.node(ALPHA.id).agreement).toEqual({ dhcp: ALPHA.id, script: BETA.id });
+    expect(registry.node(ALPHA.id).problem).toMatch(/^the id differs from place to place: dhcp says/);
   });
+
+  test.each(['script', 'init'] as const)(
+    'a request that names another machine (%s) does not touch that machine',
+    async idFrom => {
+      boots(BETA);
+      await report(fullReport(BETA), BETA.address);
+      const before = registry.node(BETA.id);
+      boots(ALPHA);
+      record({
+        stage: idFrom,
+        mac: ALPHA.mac,
+        uuid: BETA.uuid,
+        address: ALPHA.address,
+        machineId: BETA.id,
+        idFrom,
+      });
+      await report(heartbeat(BETA), BETA.address);
+      const { address, macs, boots: history, problem } = registry.node(BETA.id);
+      expect({ address, macs, history, problem }).toEqual({
+        address: before.address,
+        macs: before.macs,
+        history: before.boots,
+        problem: undefined,
+      });
+      expect(registry.conflict(BETA.id)).toBeUndefined();
+    },
+  );
 
   test('a new boot begins with nothing said', () => {
     boots(ALPHA);

@@ -19,8 +19,8 @@ function fileOf(content: Uint8Array, version?: string): ServedFile {
 }
 
 async function packetOf(blocks: FileBlocks, block: number): Promise<Uint8Array> {
-  if (!blocks.packet(block)) await blocks.load(block);
-  return blocks.packet(block) ?? new Uint8Array(0);
+  if (blocks.packets(block, block).length === 0) await blocks.load(block);
+  return blocks.packets(block, block)[0] ?? new Uint8Array(0);
 }
 
 describe('FileBlocks', () => {

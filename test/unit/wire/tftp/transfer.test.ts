@@ -214,7 +214,8 @@ describe('timeouts', () => {
   });
 
   test.each([
-    [1, 100],
+    [1, 50],
+    [12, 50],
     [25, 100],
     [50, 200],
     [400, 1600],
@@ -250,35 +251,34 @@ describe('timeouts', () => {
   test("the client's interval holds until the path is measured, and is the upper limit afterwards", () => {
     const slow = { ...LOCKSTEP, timeoutMs: 5000 };
     expect(beginTransfer(slow, 0).state.deadline).toBe(5000);
-    expect(run(slow, ack(0, 10)).state.deadline).toBe(110);
+    expect(run(slow, ack(0, 10)).state.deadline).toBe(60);
     const quick = { ...LOCKSTEP, timeoutMs: 1000 };
     expect(run(quick, ack(0, 600)).state.deadline).toBe(1600);
     expect(beginTransfer({ ...LOCKSTEP, timeoutMs: 255_000 }, 0).state.deadline).toBe(30_000);
   });
 
   test('a path that became slow is measured again, since the back-off stays until then', () => {
-    // Round trip first 4 ms, then 150 ms: block 1 goes out twice, block 2 waits for 200 ms.
+    // Round trip first 4 ms, then 80 ms: block 1 goes out twice, block 2 waits for 100 ms.
     const { lines, state } = run(
       { ...LOCKSTEP, size: 5000 },
       ack(0, 4),
-      time(104),
-      ack(1, 154),
-      time(303),
-      ack(2, 304),
+      time(54),
+      ack(1, 84),
+      time(163),
+      ack(2, 164),
     );
     expect(lines).toEqual(['oack', 'data 1-1', 'data 1-1', 'data 2-2', '', 'data 3-3']);
-    expect(state.pace.srtt).toBe(4 + (150 - 4) / 8);
+    expect(state.pace.srtt).toBe(4 + (80 - 4) / 8);
   });
 
   test('an acknowledgement after a real loss does not count as a round trip (Karn)', () => {
-    const { state } = run({ ...LOCKSTEP, size: 5000 }, ack(0, 4), time(104), ack(1, 108));
+    const { state } = run({ ...LOCKSTEP, size: 5000 }, ack(0, 4), time(54), ack(1, 58));
     expect(state.pace.srtt).toBe(4);
   });
 
-  test('a clock that was set meanwhile does no lasting harm', () => {
+  test('a machine that slept meanwhile waits no longer than before', () => {
     const { state } = run(LOCKSTEP, ack(0, 4), ack(1, 3_600_000));
     expect(state.deadline - 3_600_000).toBeLessThanOrEqual(4100);
-    expect(run(LOCKSTEP, ack(0, -3_600_000)).state.pace.srtt).toBe(0);
   });
 
   test('time that the disk took is not held against the client', () => {
@@ -315,6 +315,18 @@ describe('endings', () => {
       LOCKSTEP,
       [ack(0, 1), ack(1, 2), { kind: 'gone', reason: 'closed' }],
       'end complete',
+    ],
+    [
+      'silence when only the last acknowledgement is missing',
+      LOCKSTEP,
+      [ack(0, 1), ack(1, 2), time(31_000)],
+      'end complete',
+    ],
+    [
+      'silence in the middle',
+      WINDOWED,
+      [ack(0, 1), ack(4, 2), time(31_000)],
+      'end failed: no answer from the client for 30 s',
     ],
     [
       'an unreadable file',
