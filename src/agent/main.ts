@@ -1,15 +1,14 @@
-import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { asPxenError, messageOf, PxenError } from '../base/error.ts';
 import { VERSION } from '../base/version.ts';
-import type { Sha256 } from '../domain/machine/genid.ts';
 import type { Kvm } from '../domain/node/facts.ts';
 import { MARK_PATH, parseMark } from '../domain/overlay/mark.ts';
 import { systemClock } from '../io/clock.ts';
 import { exec } from '../io/exec.ts';
+import { sha256 } from '../io/sha256.ts';
 import { NodeAgent } from './agent.ts';
 import { type AgentConfig, parseAgentConfig } from './config.ts';
 import { gatherFacts, gatherLoad } from './facts/gather.ts';
@@ -91,8 +90,6 @@ function addresses(): Addresses {
   const interfaces = Object.entries(networkInterfaces());
   return new Map(interfaces.map(([name, list = []]) => [name, list.flatMap(entry => entry.cidr ?? [])]));
 }
-
-const sha256: Sha256 = data => createHash('sha256').update(data).digest();
 
 function say(line: string): void {
   process.stdout.write(`pxen-agent: ${line}\n`);

@@ -3,18 +3,9 @@ import { mkdir, mkdtemp, open, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf, PxenError, systemCode } from '../../base/error.ts';
 import type { MachineId } from '../../domain/machine/genid.ts';
+import type { Credentials } from '../../domain/overlay/builtin.ts';
 import { generateSshKey, type SshKeyPair } from './openssh.ts';
 import { readSecret, writeSecret } from './secret.ts';
-
-/** The secrets that an overlay brings to its machine. */
-export interface MachineCredentials {
-  /** /etc/ssh/ssh_host_ed25519_key */
-  readonly hostKeyPrivate: string;
-  /** /etc/ssh/ssh_host_ed25519_key.pub */
-  readonly hostKeyPublic: string;
-  /** 32 random bytes, base64url: the agent shows it with every report. */
-  readonly token: string;
-}
 
 const KEY = 'ssh_host_ed25519_key';
 const HOST0_KEY = 'id_ed25519';
@@ -29,7 +20,7 @@ export class KeyFolder {
   }
 
   /** Made on first use. However many ask at once, also from several processes, all get the same. Rejects with STATE_UNUSABLE. */
-  async credentials(id: MachineId): Promise<MachineCredentials> {
+  async credentials(id: MachineId): Promise<Credentials> {
     const known = await this.find(id);
     if (known) return known;
     await this.#create(id, machineFiles(id));
@@ -37,7 +28,7 @@ export class KeyFolder {
   }
 
   /** Undefined when nobody has asked for this machine's credentials yet. */
-  async find(id: MachineId): Promise<MachineCredentials | undefined> {
+  async find(id: MachineId): Promise<Credentials | undefined> {
     const files = await this.#read(id, [KEY, `${KEY}.pub`, TOKEN]);
     if (!files) return undefined;
     const [hostKeyPrivate = '', hostKeyPublic = '', token = ''] = files;
@@ -63,7 +54,7 @@ export class KeyFolder {
     return { privateKey, publicKey: publicKey.trim() };
   }
 
-  async #need(id: MachineId): Promise<MachineCredentials> {
+  async #need(id: MachineId): Promise<Credentials> {
     const made = await this.find(id);
     if (!made) throw this.#unusable(id, 'it vanished while it was being made');
     return made;
