@@ -21,8 +21,14 @@ export function formatDiagnostic(d: Diagnostic): string {
 
 /** All problems of one file or folder as a single error. */
 export function diagnosticsError(code: ErrorCode, what: string, problems: readonly Diagnostic[]): PxenError {
-  const count = problems.length === 1 ? '1 problem' : `${problems.length} problems`;
-  return new PxenError(code, `${what}: ${count}`, { details: problems.map(formatDiagnostic) });
+  return new PxenError(code, `${what}: ${several(problems.length, 'problem')}`, {
+    details: problems.map(formatDiagnostic),
+  });
+}
+
+/** `1 problem`, `3 problems`. */
+export function several(count: number, thing: string): string {
+  return count === 1 ? `1 ${thing}` : `${count} ${thing}s`;
 }
 
 /** A value as it should appear in a message: quoted, control characters escaped, cut at 80 characters. */

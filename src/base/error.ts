@@ -20,7 +20,6 @@ export const ERROR_KINDS = {
     about: 'The agent could not read the configuration that its overlay brings.',
   },
   BAD_REQUEST: { exit: 2, http: 400, about: 'A request to the API did not have the expected form.' },
-  COMMAND_FAILED: { exit: 1, http: 502, about: 'A program that pxen started ended with an error.' },
   CONFIG_INVALID: {
     exit: 2,
     http: 422,

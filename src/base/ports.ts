@@ -53,7 +53,7 @@ export interface UdpSocket {
   readonly local: UdpPeer;
   /** Never throws; a failed send reaches `onError`. `to` is left out on a connected socket. */
   send(bytes: Uint8Array, to?: UdpPeer): void;
-  /** Sends one after the other; the failure of several reaches `onError` once. */
+  /** Sends one after the other, for protocols that send again what got lost: not every failure reaches `onError`. */
   sendAll(datagrams: readonly Uint8Array[], to?: UdpPeer): void;
   close(): Promise<void>;
 }

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { messageOf, PxenError } from '../base/error.ts';
+import { messageOf } from '../base/error.ts';
 
 export interface ExecOptions {
   /** Milliseconds; then the program gets SIGKILL. */
@@ -77,16 +77,6 @@ export function failureOf(execution: Execution): string | undefined {
   if (failure) return `cannot be started: ${messageOf(failure)}`;
   if (timedOut) return `took too long and was ended${words}`;
   return exitCode === undefined ? `was ended by ${signal}${words}` : `ended with status ${exitCode}${words}`;
-}
-
-/** As COMMAND_FAILED, with the whole command and everything it wrote to stderr. */
-export function executionError(execution: Execution): PxenError {
-  const details = [`command: ${execution.command}`, ...execution.stderr.trim().split('\n').filter(Boolean)];
-  const program = execution.command.split(' ', 1)[0];
-  return new PxenError('COMMAND_FAILED', `${program} ${failureOf(execution) ?? 'ended with status 0'}`, {
-    cause: execution.failure,
-    details,
-  });
 }
 
 /** Quoted for a POSIX shell, so that it can be pasted into one. */

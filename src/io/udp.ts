@@ -62,11 +62,14 @@ class SystemUdpSocket implements UdpSocket {
     this.#post(bytes, to, this.#onSent);
   }
 
-  /** A callback for each datagram costs a tenth of what sending it costs; that of the last one tells what is wrong. */
+  /**
+   * A callback for each datagram costs a tenth of what sending it costs. The news of a closed port comes with receiving,
+   * unless the next datagram runs into it: hence one callback where there are several, for the last.
+   */
   sendAll(datagrams: readonly Uint8Array[], to?: UdpPeer): void {
     if (this.#closed) return;
-    let left = datagrams.length;
-    for (const bytes of datagrams) this.#post(bytes, to, --left === 0 ? this.#onSent : undefined);
+    const last = datagrams.length > 1 ? datagrams.at(-1) : undefined;
+    for (const bytes of datagrams) this.#post(bytes, to, bytes === last ? this.#onSent : undefined);
   }
 
   #post(bytes: Uint8Array, to: UdpPeer | undefined, onSent: OnSent | undefined): void {

@@ -1,3 +1,4 @@
+import { several } from '../base/diagnostic.ts';
 import type { Log, Service } from '../base/ports.ts';
 import type { BuildChronicle } from '../service/overlay/chronicle.ts';
 import type { OverlayService } from '../service/overlay/overlay.ts';
@@ -27,7 +28,7 @@ export class FirstBuild implements Service {
     const report = await overlays.build();
     chronicle.tell(report);
     const served = report.folders.filter(folder => folder.served).length;
-    log.info('overlay', `${served} of ${report.folders.length} machine folders are served`);
+    log.info('overlay', `${served} of ${several(report.folders.length, 'machine folder')} served`);
     await names.refresh();
   }
 

@@ -4,6 +4,7 @@ import type { Config, SiteNetwork } from '../domain/config/settings.ts';
 import type { SubnetSetting } from '../domain/config/subnets.ts';
 import { AddressPool } from '../domain/lease/pool.ts';
 import { Reservations } from '../domain/lease/reservation.ts';
+import { isHostName } from '../domain/overlay/builtin.ts';
 import type { MachineNames } from './machines.ts';
 import { httpBaseOf } from './site.ts';
 
@@ -13,7 +14,7 @@ export function dhcpPolicy(config: Config, network: SiteNetwork, names: MachineN
     ...bootPolicy(config, network),
     subnets: subnetsOf(config, network),
     reservations: new Reservations(config['dhcp.reservations']),
-    hostname: machine => names.of(machine.machineId),
+    hostname: machine => hostNameOf(names.of(machine.machineId)),
   };
 }
 
@@ -77,4 +78,9 @@ export function summaryOf(config: Config, network: SiteNetwork): string {
   const dhcp = name === '' ? '' : `${name} :${config['dhcp.port']}, `;
   const rest = `TFTP :${config['tftp.port']} and HTTP :${config['http.port']}`;
   return `${dhcp}${rest} on ${address}/${prefix} (${network.interface})`;
+}
+
+/** RFC 2132 section 3.14: a folder may be called what no host can. */
+function hostNameOf(folder: string | undefined): string | undefined {
+  return folder !== undefined && isHostName(folder) ? folder : undefined;
 }

@@ -302,7 +302,7 @@ describe('mesh without a pxend', () => {
   test('configure works all the same', async () => {
     expect(await room.mesh('system', 'configure', '--check')).toEqual({
       code: 0,
-      stdout: '2 machine folders are in order\n',
+      stdout: '2 machine folders in order\n',
       stderr: '',
     });
   });

@@ -50,7 +50,7 @@ describe('mesh system doctor', () => {
         state: 'ok ROOT/var/pxen/state/pxen.db does not exist yet',
         'file watching': expect.stringMatching(/inotify watches/),
         'receive buffer': expect.stringMatching(/net\.core\.rmem_max is/),
-        '/host0': 'ok 0 machine folders are in order',
+        '/host0': 'ok 0 machine folders in order',
       },
     });
   });

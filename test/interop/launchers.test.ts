@@ -48,7 +48,7 @@ describe.each([
   test('mesh builds an overlay offline: the base layer and the agent are found', () => {
     const root = join(folder, 'root');
     const configured = call(join(bin, 'mesh'), '--root', root, 'system', 'configure', '--check');
-    expect(configured).toEqual({ status: 0, stdout: '0 machine folders are in order\n', stderr: '' });
+    expect(configured).toEqual({ status: 0, stdout: '0 machine folders in order\n', stderr: '' });
   });
 
   test('the systemd unit starts this very installation', () => {

@@ -1,6 +1,7 @@
 import { PATHS } from '../../api/paths.ts';
 import { type Status, statusSchema } from '../../api/status.ts';
 import { formatBytes } from '../../base/bytes.ts';
+import { several } from '../../base/diagnostic.ts';
 import { type Context, control, unwrap } from '../context.ts';
 import { age, facts, printable } from '../output/table.ts';
 import { paint } from '../output/terminal.ts';
@@ -24,7 +25,7 @@ function screenOf(context: Context, status: Status): string {
       ['ports', status.ports.map(({ what, protocol, port }) => `${what} ${protocol}/${port}`).join(', ')],
       ['dhcp', dhcpText(status)],
       ['nodes', nodesText(status)],
-      ['overlays', `${status.overlays.folders} machine folders are served`],
+      ['overlays', `${several(status.overlays.folders, 'machine folder')} served`],
       ['recorder', `${status.capture.machines} machines, ${formatBytes(status.capture.bytes)} in memory`],
     ]),
   ];

@@ -1,5 +1,5 @@
 import { formatBytes } from '../../base/bytes.ts';
-import { diagnosticsError } from '../../base/diagnostic.ts';
+import { type Diagnostic, diagnosticsError, several } from '../../base/diagnostic.ts';
 import type { FolderReport } from '../../service/overlay/report.ts';
 import { openedOverlays, overlaysToCheck } from '../appliance.ts';
 import { type Context, localRoot } from '../context.ts';
@@ -10,31 +10,36 @@ export async function systemConfigure(context: Context, options: { check: boolea
 }
 
 async function check(context: Context): Promise<number> {
-  const { terminal, json } = context;
   const { folders, problems } = await overlaysToCheck(localRoot(context)).check();
-  if (json) terminal.json({ ok: problems.length === 0, folders, problems });
-  if (problems.length > 0 && !json)
-    throw diagnosticsError('MANIFEST_INVALID', '/host0 is not in order', problems);
-  if (problems.length === 0 && !json) terminal.print(`${folders} machine folders are in order`);
-  return problems.length === 0 ? 0 : 1;
+  if (problems.length === 0 && !context.json)
+    context.terminal.print(`${several(folders, 'machine folder')} in order`);
+  return verdict(context, problems, { folders });
+}
+
+async function build(context: Context): Promise<number> {
+  const { terminal, json } = context;
+  const { folders, problems, removed } = await openedOverlays(localRoot(context)).build({
+    onFolder: folder => (json ? undefined : terminal.print(lineOf(folder))),
+  });
+  if (!json) for (const folder of removed) terminal.print(`${folder}  removed, its folder is gone`);
+  if (!json && folders.length === 0)
+    terminal.print('no machine folders: every machine gets the default overlay');
+  return verdict(context, problems, { folders, removed });
+}
+
+/** Problems end the command; as JSON they stand beside what was done. */
+function verdict({ terminal, json }: Context, problems: readonly Diagnostic[], done: object): number {
+  const refusal =
+    problems.length > 0
+      ? diagnosticsError('MANIFEST_INVALID', '/host0 is not in order', problems)
+      : undefined;
+  if (refusal && !json) throw refusal;
+  const error = refusal && { code: refusal.code, message: refusal.message, details: refusal.details };
+  if (json) terminal.json({ ok: !refusal, ...done, problems, error });
+  return refusal ? 1 : 0;
 }
 
 function lineOf({ folder, outcome, owner, served, size }: FolderReport): string {
   const what = outcome === 'refused' && served ? 'refused, the last good overlay stays' : outcome;
   return `${folder}  ${owner ?? '-'}  ${what}${served ? `  ${formatBytes(size)}` : ''}`;
-}
-
-async function build(context: Context): Promise<number> {
-  const { terminal, json } = context;
-  const report = await openedOverlays(localRoot(context)).build({
-    onFolder: folder => (json ? undefined : terminal.print(lineOf(folder))),
-  });
-  const { folders, problems, removed } = report;
-  if (json) terminal.json({ ok: problems.length === 0, folders, removed, problems });
-  else for (const folder of removed) terminal.print(`${folder}  removed, its folder is gone`);
-  if (report.problems.length > 0 && !json)
-    throw diagnosticsError('MANIFEST_INVALID', '/host0 is not in order', report.problems);
-  if (report.folders.length === 0 && !json)
-    terminal.print('no machine folders: every machine gets the default overlay');
-  return report.problems.length === 0 ? 0 : 1;
 }

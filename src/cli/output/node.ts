@@ -1,5 +1,6 @@
 import type { NodeDetail } from '../../api/nodes.ts';
 import { formatBytes } from '../../base/bytes.ts';
+import { several } from '../../base/diagnostic.ts';
 import type { Context } from '../context.ts';
 import { age, facts, printable } from './table.ts';
 
@@ -81,10 +82,6 @@ function hardwareOf(node: NodeDetail): string[] {
 function ago(milliseconds: number): string {
   const text = age(milliseconds);
   return text === 'now' ? text : `${text} ago`;
-}
-
-function several(count: number, thing: string): string {
-  return `${count} ${thing}${count === 1 ? '' : 's'}`;
 }
 
 function nicText(nic: NonNullable<NodeDetail['facts']>['nics'][number]): string {

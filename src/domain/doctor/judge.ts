@@ -1,4 +1,5 @@
 import { formatBytes } from '../../base/bytes.ts';
+import { several } from '../../base/diagnostic.ts';
 import type { Ipv4 } from '../../base/ipv4.ts';
 import type { FileKind } from './filekind.ts';
 import { type Finding, fail, ok, warn } from './finding.ts';
@@ -187,7 +188,7 @@ export function judgeDatabase(path: string, exists: boolean, problem: string | u
 /** `problems`: lines of /host0 that are not in order. */
 export function judgeHost0(folders: number, problems: readonly string[]): Finding {
   const check = '/host0';
-  if (problems.length === 0) return ok(check, `${folders} machine folders are in order`);
+  if (problems.length === 0) return ok(check, `${several(folders, 'machine folder')} in order`);
   const more = problems.length === 1 ? '' : ` (and ${problems.length - 1} more)`;
   return fail(check, `${problems[0]}${more}`, 'mesh system configure --check lists all');
 }

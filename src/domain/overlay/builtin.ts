@@ -96,7 +96,7 @@ function agentConfig(site: SiteFacts, own: { id?: MachineId; token?: string } = 
 }
 
 /** RFC 1123 section 2.1, and the 64 bytes that Linux keeps. */
-function isHostName(name: string): boolean {
+export function isHostName(name: string): boolean {
   const label = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/i;
   return name.length <= 64 && name.split('.').every(part => label.test(part));
 }

@@ -156,9 +156,9 @@ export class DhcpService implements Service {
   async #answer(request: BootRequest, sender: UdpSocket): Promise<void> {
     const { clock, log, policy } = this.#d;
     const began = this.#now();
-    const decision = decide(request, { policy, leases: this.#table, now: began });
-    this.#notice(request, decision);
     try {
+      const decision = decide(request, { policy, leases: this.#table, now: began });
+      this.#notice(request, decision);
       if (decision.change) await this.#keep(decision.change);
       if (decision.kind !== 'ignore')
         this.#send(decision.reply, maxMessageSize(request.packet.options), sender);

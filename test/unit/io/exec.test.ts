@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { commandLine, exec, executionError, failureOf } from '../../../src/io/exec.ts';
+import { commandLine, exec, failureOf } from '../../../src/io/exec.ts';
 
 const sh = (script: string, timeout = 5000, signal?: AbortSignal) =>
   exec('/bin/sh', ['-c', script], { timeout, maxOutput: 10, ...(signal ? { signal } : {}) });
@@ -33,17 +33,6 @@ describe('a program', () => {
   test('that is not there says so', async () => {
     const run = await exec('/no/such/program', ['-x'], { timeout: 1000 });
     expect(failureOf(run)).toBe('cannot be started: spawn /no/such/program ENOENT');
-  });
-
-  test('as an error has its command line and everything it said', async () => {
-    const error = executionError(await sh('echo a >&2; echo b >&2; exit 1'));
-    expect([error.code, error.message, ...error.details]).toEqual([
-      'COMMAND_FAILED',
-      '/bin/sh ended with status 1: b',
-      "command: /bin/sh -c 'echo a >&2; echo b >&2; exit 1'",
-      'a',
-      'b',
-    ]);
   });
 });
 

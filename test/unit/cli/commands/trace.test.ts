@@ -123,7 +123,7 @@ describe('mesh system status', () => {
       ports     TFTP udp/69
       dhcp      server, 3 of 100 addresses in use, 97 free
       nodes     2 up, 1 stalled
-      overlays  4 machine folders are served
+      overlays  4 machine folders served
       recorder  3 machines, 1.9 MiB in memory
 
       dhcp: no free address

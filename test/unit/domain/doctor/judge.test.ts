@@ -122,7 +122,7 @@ describe('each check says what it found', () => {
     ['a sound database', judgeDatabase('/d', true, undefined), 'ok: /d is sound'],
     ['none yet', judgeDatabase('/d', false, undefined), 'ok: /d does not exist yet'],
     ['a broken one', judgeDatabase('/d', true, 'not a database'), 'fail: /d: not a database'],
-    ['good folders', judgeHost0(3, []), 'ok: 3 machine folders are in order'],
+    ['good folders', judgeHost0(3, []), 'ok: 3 machine folders in order'],
     ['bad ones', judgeHost0(3, ['a:1: x', 'b:2: y']), 'fail: a:1: x (and 1 more)'],
     ['a router', judgeRouterAdvertisements(true), 'ok: router advertisements are on this network'],
     [
