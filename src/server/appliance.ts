@@ -138,7 +138,7 @@ function openHttp(
   base: Foundation,
   { tokens, scripts, apiTokens, dhcp, services }: HttpNeighbours,
 ): HttpService {
-  const { config, network, places, keys, registry, recorder, meter, log, common } = base;
+  const { config, network, places, keys, recorder, names, meter, log, common } = base;
   const privateKey = async (): Promise<string> => (await keys.host0()).privateKey;
   const remote = new Remote({ run: sshRunner({ privateKey, user: 'root', port: 22 }), log });
   const startedAt = common.clock.now();
