@@ -152,12 +152,14 @@ describe('mesh beside a pxend that has recorded nothing', () => {
   });
 });
 
-test('a switch that is off is told as such: the address of a card without a carrier cannot be seen', async () => {
+test('a switch that is off is told as such, and pxend starts all the same', async () => {
   foreign?.unplug();
   foreign = undefined;
   const { code, findings } = await doctor();
   expect({ code, interface: findings['interface'] }).toEqual({
     code: 1,
-    interface: 'fail br0 with its address has no carrier',
+    interface: 'fail br0 with 10.77.0.1/24 has no carrier',
   });
+  const pxend = await room.startPxend();
+  await pxend.stop();
 });
