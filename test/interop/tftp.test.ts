@@ -101,16 +101,20 @@ describe.each([false, true])('single port: %s', singlePort => {
       await fetched(fetch, make('mebibyte', 1024 * 1024));
     });
 
-    // Block numbers are counted alike in both modes.
-    test.skipIf(singlePort).each<[string, Fetch]>([
+    // Block numbers are counted alike in both modes; one of them is enough for such long transfers.
+    const longClients: [string, Fetch][] = [
       ['tftp-hpa', hpa('binary')],
       ['atftp', atftp()],
       ['curl', curl(512)],
       ['busybox', busybox(512)],
       ['node-tftp', nodeTftp(512, 4)],
-    ])('%s: 40 MB in blocks of 512, over block 65,535', async (_, fetch) => {
-      await fetched(fetch, make('rollover', 40_000_000));
-    });
+    ];
+    test.each(singlePort ? longClients.slice(0, 1) : longClients)(
+      '%s: 40 MB in blocks of 512, over block 65,535',
+      async (_, fetch) => {
+        await fetched(fetch, make('rollover', 40_000_000));
+      },
+    );
 
     test('netascii brings the same bytes on a system whose line ends are LF', async () => {
       writeFileSync(join(folder, 'text'), 'one\ntwo\n'.repeat(200));
