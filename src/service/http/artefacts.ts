@@ -198,7 +198,8 @@ export class Artefacts {
     const milliseconds = at - exchange.startedAt;
     const length = range.end - range.start;
     const text = complete ? what : `${what}: ${sent.trouble} after ${sent.bytes} of ${length} bytes`;
-    this.#d.log[complete ? 'info' : 'warn']('http', text, {
+    // Steps of a boot are worth a line; a mirror hands out thousands of packages an hour.
+    this.#d.log[complete ? (stage ? 'info' : 'debug') : 'warn']('http', text, {
       client: exchange.from,
       bytes: sent.bytes,
       ms: milliseconds,
