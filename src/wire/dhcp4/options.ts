@@ -42,7 +42,9 @@ export function readOptions(area: Uint8Array, parts: OptionParts): Problem | und
 
 /** Joins the parts of every option in the order they came (RFC 3396 7). */
 export function joinOptions(parts: OptionParts): Map<number, Uint8Array> {
-  return new Map([...parts].map(([code, values]) => [code, concat(values)]));
+  const options = new Map<number, Uint8Array>();
+  for (const [code, values] of parts) options.set(code, concat(values));
+  return options;
 }
 
 /** Options inside an option (43, 82, 175): the same form without magic cookie. Undefined when malformed. */
@@ -56,26 +58,32 @@ export function encapsulatedOptions(value: Uint8Array): Options | undefined {
  * whole, so the important ones come first. Option 82 goes last (RFC 3046 2.2) and its room is kept free.
  */
 export function writeOptions(options: Options, room: number): Uint8Array {
+  const bytes = new Uint8Array(Math.max(1, room));
   const relay = options.get(OPTION.relayAgent);
-  const last = relay ? writeOption(OPTION.relayAgent, relay) : new Uint8Array();
-  const written: Uint8Array[] = [];
-  let left = room - last.length - 1;
+  const kept = 1 + (relay ? sizeOf(relay) : 0);
+  let at = 0;
   for (const [code, value] of options) {
-    if (code === OPTION.relayAgent) continue;
-    const bytes = writeOption(code, value);
-    if (bytes.length > left) continue;
-    written.push(bytes);
-    left -= bytes.length;
+    if (code === OPTION.relayAgent || at + sizeOf(value) + kept > room) continue;
+    at = writeOption(bytes, at, code, value);
   }
-  return concat([...written, ...(left >= 0 ? [last] : []), Uint8Array.of(END)]);
+  if (relay && at + kept <= room) at = writeOption(bytes, at, OPTION.relayAgent, relay);
+  bytes[at] = END;
+  return bytes.subarray(0, at + 1);
 }
 
-/** One option; a value of more than 255 bytes is split into several of the same code (RFC 3396 5). */
-function writeOption(code: number, value: Uint8Array): Uint8Array {
-  const parts = [];
-  for (let at = 0; at === 0 || at < value.length; at += 255) {
-    const part = value.subarray(at, at + 255);
-    parts.push(Uint8Array.of(code, part.length), part);
+/** With code and length; a value of more than 255 bytes is split into several of the same code (RFC 3396 5). */
+function sizeOf({ length }: Uint8Array): number {
+  return length + 2 * Math.max(1, Math.ceil(length / 255));
+}
+
+/** Returns where the next one goes. */
+function writeOption(bytes: Uint8Array, start: number, code: number, value: Uint8Array): number {
+  let at = start;
+  for (let from = 0; from === 0 || from < value.length; from += 255) {
+    const length = Math.min(255, value.length - from);
+    bytes[at++] = code;
+    bytes[at++] = length;
+    for (let i = 0; i < length; i++) bytes[at++] = value[from + i] ?? 0;
   }
-  return concat(parts);
+  return at;
 }
