@@ -9,8 +9,9 @@ export function openLog(options: { level: string; format: 'text' | 'json' }): Lo
   const shown = options.format === 'json' ? (message: string) => message : oneLine;
   const write =
     (level: 'debug' | 'info' | 'warn' | 'error') =>
-    (subsystem: string, message: string, fields: LogFields = {}): void =>
-      logger[level]({ subsystem, ...fields }, shown(message));
+    (subsystem: string, message: string, fields: LogFields = {}): void => {
+      if (logger.isLevelEnabled(level)) logger[level]({ subsystem, ...fields }, shown(message));
+    };
   return { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') };
 }
 
