@@ -3,6 +3,7 @@ import type { MachineSpec } from '../../scripts/room/machine.ts';
 import type { RoomProcess } from '../../scripts/room/process.ts';
 import { imageFolder, Room } from '../../scripts/room/room.ts';
 import type { NodeDetail, NodeList } from '../../src/api/nodes.ts';
+import { BOOT_STAGES } from '../../src/domain/node/timeline.ts';
 
 /** Machines on two slow cores that lose their server on the way, milliseconds. */
 const PATIENCE = 170_000;
@@ -42,19 +43,7 @@ describe('other ways to start', () => {
     console.log(`uefi-http: power-on to agent ${((performance.now() - uefi.startedAt) / 1000).toFixed(1)} s`);
     const node: NodeDetail = JSON.parse((await room.mesh('node', 'info', id, '--json')).stdout);
     const { events = [] } = node.boots.at(-1) ?? {};
-    expect([...new Set(events.map(event => event.stage))]).toEqual([
-      'discover',
-      'offer',
-      'ack',
-      'nbp',
-      'script',
-      'kernel',
-      'initramfs',
-      'init',
-      'root',
-      'overlay',
-      'agent',
-    ]);
+    expect([...new Set(events.map(event => event.stage))]).toEqual([...BOOT_STAGES]);
     expect(events.find(event => event.stage === 'offer')?.text).toContain(
       'http://10.77.0.1/boot/snponly.efi',
     );

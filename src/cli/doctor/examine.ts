@@ -124,7 +124,7 @@ async function networkFindings(
   ];
 }
 
-/** Node does not list the addresses of an interface without a carrier: that is told before "no such address". */
+/** Without iproute2 the addresses of an interface that has no carrier cannot be seen: that is told before "no such address". */
 async function missingNetwork(name: string, error: unknown): Promise<Finding> {
   const state = name === '' ? undefined : await interfaceState(name);
   if (state?.carrier === false) return judgeInterface(name, 'its address', state);
