@@ -8,6 +8,10 @@ export const PATHS = {
   capture: '/api/v1/nodes/:id/capture',
   status: '/api/v1/status',
   ctl: '/api/v1/nodes/ctl',
+  workloads: '/api/v1/workloads',
+  workloadRun: '/api/v1/workloads/run',
+  workloadOutput: '/api/v1/workloads/:name/output',
+  workloadConsole: '/api/v1/workloads/:name/console',
   health: '/healthz',
   metrics: '/metrics',
 } as const;
@@ -18,6 +22,16 @@ export function nodePath(id: MachineId): string {
 
 export function capturePath(id: MachineId): string {
   return PATHS.capture.replace(':id', id);
+}
+
+/** Text of `?of=log|serial&lines=N&follow=0|1`. */
+export function workloadOutputPath(name: string): string {
+  return PATHS.workloadOutput.replace(':name', encodeURIComponent(name));
+}
+
+/** Asked for with `Upgrade: pxen-console`: after 101 the bytes of the serial console, both ways. */
+export function workloadConsolePath(name: string): string {
+  return PATHS.workloadConsole.replace(':name', encodeURIComponent(name));
 }
 
 /** Content type of a capture; pcapng has none of its own registered. */

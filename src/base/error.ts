@@ -20,6 +20,11 @@ export const ERROR_KINDS = {
     about: 'The agent could not read the configuration that its overlay brings.',
   },
   BAD_REQUEST: { exit: 2, http: 400, about: 'A request to the API did not have the expected form.' },
+  CHECKSUM_MISMATCH: {
+    exit: 1,
+    http: 502,
+    about: 'A downloaded file is not the one that was announced: its SHA-256 differs.',
+  },
   CONFIG_INVALID: {
     exit: 2,
     http: 422,
@@ -30,6 +35,7 @@ export const ERROR_KINDS = {
     http: 409,
     about: 'Two machines claim one identity; neither gets the overlay of the other.',
   },
+  DOWNLOAD_FAILED: { exit: 1, http: 502, about: 'A file could not be fetched, or not to its end.' },
   FILE_MISSING: { exit: 2, http: 404, about: 'A file that is needed does not exist or cannot be read.' },
   FORBIDDEN: {
     exit: 77,
@@ -58,6 +64,7 @@ export const ERROR_KINDS = {
   },
   NODE_UNREACHABLE: { exit: 1, http: 502, about: 'The node did not answer on SSH.' },
   NOT_FOUND: { exit: 1, http: 404, about: 'No node, overlay or file of that name.' },
+  NO_SPACE: { exit: 1, http: 507, about: 'The file system or the quota has no room for a file.' },
   NO_PERMISSION: {
     exit: 77,
     http: 403,
@@ -74,6 +81,26 @@ export const ERROR_KINDS = {
   TIMEOUT: { exit: 1, http: 504, about: 'Something took longer than its time limit.' },
   UNAUTHORIZED: { exit: 77, http: 401, about: 'The credential is missing or wrong.' },
   USAGE: { exit: 2, http: 400, about: 'The command line is wrong: an unknown command, option or value.' },
+  WORKLOAD_BUSY: {
+    exit: 1,
+    http: 409,
+    about: 'Another command is changing this workload right now.',
+  },
+  WORKLOAD_FAILED: {
+    exit: 1,
+    http: 500,
+    about: 'A virtual machine did not start, or did not do what was asked; what its engine said is quoted.',
+  },
+  WORKLOAD_INVALID: {
+    exit: 1,
+    http: 422,
+    about: 'A workload file has problems, in itself or for its node; all of them are listed.',
+  },
+  WORKLOAD_STATE: {
+    exit: 1,
+    http: 409,
+    about: 'A workload is not in the state that the command needs: it runs already, or does not run.',
+  },
 } as const satisfies Record<string, ErrorKind>;
 
 export type ErrorCode = keyof typeof ERROR_KINDS;

@@ -1,0 +1,57 @@
+import * as z from 'zod';
+import { WORKLOAD_STATES, type WorkloadStatus } from '../domain/workload/status.ts';
+import { ENGINES } from '../domain/workload/workload.ts';
+import { count } from './values.ts';
+
+/** The most workloads that one node may tell of. */
+export const MOST_WORKLOADS = 256;
+
+const path = z.string().max(4096);
+const bytes = z.number().nonnegative();
+
+export const usageSchema = z.object({
+  cpuSeconds: z.number().nonnegative(),
+  cpuPercent: z.number().nonnegative().optional(),
+  memoryBytes: bytes,
+  diskReadBytes: bytes.optional(),
+  diskWrittenBytes: bytes.optional(),
+  networkReceivedBytes: bytes.optional(),
+  networkSentBytes: bytes.optional(),
+});
+
+/** A workload as its node reports it. */
+export const workloadStatusSchema = z.object({
+  name: z.string().max(256),
+  uuid: z.string().max(64),
+  state: z.enum(WORKLOAD_STATES),
+  since: z.number(),
+  engine: z.enum(ENGINES),
+  accel: z.enum(['kvm', 'tcg']).optional(),
+  pid: count.optional(),
+  console: z.object({
+    type: z.enum(['serial-tcp', 'serial-socket', 'vnc']),
+    port: count.max(65_535).optional(),
+    path: path.optional(),
+  }),
+  volumes: z.array(z.object({ id: count, path, ephemeral: z.boolean(), bytes: bytes.optional() })).max(64),
+  nics: z
+    .array(
+      z.object({
+        id: count,
+        mac: z.string().max(17),
+        bridge: z.string().max(32).optional(),
+        tap: z.string().max(32).optional(),
+      }),
+    )
+    .max(64),
+  usage: usageSchema.optional(),
+  end: z
+    .object({
+      reason: z.string().max(512),
+      exitCode: z.number().int().optional(),
+      signal: z.string().max(32).optional(),
+      output: z.string().max(4096),
+    })
+    .optional(),
+  problem: z.string().max(512).optional(),
+}) satisfies z.ZodType<WorkloadStatus>;

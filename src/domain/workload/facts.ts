@@ -1,0 +1,31 @@
+/**
+ * What the rules of a workload need to know of the node that shall run it. The node gathers them; `--facts FILE` brings
+ * them as JSON in this very form. A fact that is absent is not known: the rules that need it are not applied.
+ */
+export interface WorkloadFacts {
+  /** MemAvailable of /proc/meminfo. */
+  readonly memAvailableKiB?: number | undefined;
+  /** Logical processors that are online. */
+  readonly nproc?: number | undefined;
+  /** What `qemu-system-x86_64 -cpu help` lists, versioned and alias names too. */
+  readonly cpuModels?: readonly string[] | undefined;
+  /** Names in /sys/class/net. */
+  readonly interfaces?: readonly string[] | undefined;
+  /** Which of the paths that the file names exist. */
+  readonly existingPaths?: readonly string[] | undefined;
+  /** Of those, the ones that this workload placed itself (X-2). */
+  readonly ownedPaths?: readonly string[] | undefined;
+  /** TCP ports that something listens on. */
+  readonly busyPorts?: readonly number[] | undefined;
+  /** uuids of all other workloads. */
+  readonly otherUuids?: readonly string[] | undefined;
+  /** Whether a guest really runs with KVM, and if not, why. */
+  readonly kvm?: { readonly usable: boolean; readonly reason?: string | undefined } | undefined;
+  /** There is a /dev/vhost-net. */
+  readonly vhostNet?: boolean | undefined;
+}
+
+/** Who executes the guest's instructions: `kvm`: only hardware. `auto`: KVM where it works, else TCG. `tcg`: always TCG. */
+export const ACCEL_POLICIES = ['kvm', 'auto', 'tcg'] as const;
+export type AccelPolicy = (typeof ACCEL_POLICIES)[number];
+export type Accel = 'kvm' | 'tcg';

@@ -1,0 +1,78 @@
+import type { Accel } from './facts.ts';
+import type { Engine } from './workload.ts';
+
+/**
+ * `ended`: the virtual machine is gone and nobody asked for it: its guest shut down, QEMU died. A workload that was
+ * stopped is no more on its node, so it has no status.
+ */
+export const WORKLOAD_STATES = ['starting', 'running', 'paused', 'stopping', 'ended'] as const;
+export type WorkloadState = (typeof WORKLOAD_STATES)[number];
+
+/** A workload as its node sees it. Times are milliseconds since the epoch by the node's clock. */
+export interface WorkloadStatus {
+  readonly name: string;
+  readonly uuid: string;
+  readonly state: WorkloadState;
+  /** When it came into this state. */
+  readonly since: number;
+  readonly engine: Engine;
+  readonly accel?: Accel | undefined;
+  readonly pid?: number | undefined;
+  readonly console: ConsoleStatus;
+  readonly volumes: readonly VolumeStatus[];
+  readonly nics: readonly NicStatus[];
+  readonly usage?: Usage | undefined;
+  /** Of one that ended. */
+  readonly end?: Ending | undefined;
+  /** What the node cannot find out, or what is not as it should be, in one sentence. */
+  readonly problem?: string | undefined;
+}
+
+export interface ConsoleStatus {
+  readonly type: 'serial-tcp' | 'serial-socket' | 'vnc';
+  /** Of serial-tcp and vnc. */
+  readonly port?: number | undefined;
+  /** Of serial-socket. */
+  readonly path?: string | undefined;
+}
+
+export interface VolumeStatus {
+  readonly id: number;
+  readonly path: string;
+  readonly ephemeral: boolean;
+  /** What it takes on the node. */
+  readonly bytes?: number | undefined;
+}
+
+export interface NicStatus {
+  readonly id: number;
+  readonly mac: string;
+  readonly bridge?: string | undefined;
+  /** Interface on the node, of a NIC on a bridge. */
+  readonly tap?: string | undefined;
+}
+
+/** Counters since the virtual machine started. */
+export interface Usage {
+  /** All threads of the process. */
+  readonly cpuSeconds: number;
+  /** Share of one processor since the last look: 0 to 100 a vCPU. */
+  readonly cpuPercent?: number | undefined;
+  /** What the process holds in memory. */
+  readonly memoryBytes: number;
+  readonly diskReadBytes?: number | undefined;
+  readonly diskWrittenBytes?: number | undefined;
+  /** Seen from the guest. Not known for a NIC of type nat. */
+  readonly networkReceivedBytes?: number | undefined;
+  readonly networkSentBytes?: number | undefined;
+}
+
+export interface Ending {
+  /** One sentence: `the guest shut down`, `QEMU was ended by signal SIGKILL`. */
+  readonly reason: string;
+  /** Exit status of QEMU; absent when a signal ended it or nobody saw it. */
+  readonly exitCode?: number | undefined;
+  readonly signal?: string | undefined;
+  /** The last lines of output.log. */
+  readonly output: string;
+}
