@@ -44,17 +44,37 @@ export class Conversation {
    * Returns how many bytes of memory it took.
    */
   add(at: number, outgoing: boolean, local: UdpPeer, remote: UdpPeer, payload: Uint8Array): number {
+    const slot = this.#slot();
+    const more = slot.fill(at, outgoing, local, remote, payload);
+    this.bytes += more;
+    return more;
+  }
+
+  /**
+   * The same for a payload that nobody writes to any more, without the copy, which is half of what recording costs.
+   * `settle` must follow when the last one has come: until then whole file chunks are kept for a few packets of them.
+   */
+  borrow(at: number, outgoing: boolean, local: UdpPeer, remote: UdpPeer, payload: Uint8Array): void {
+    this.#slot().point(at, outgoing, local, remote, payload);
+  }
+
+  /** Copies what was borrowed. Returns how many bytes of memory it took. */
+  settle(): number {
     const before = this.bytes;
-    this.#datagrams.add(dropped => {
-      const slot = dropped ?? new Slot();
-      if (dropped) this.omittedBytes += dropped.payload.length;
-      this.bytes += slot.fill(at, outgoing, local, remote, payload);
-      return slot;
-    });
+    for (const slot of this.#datagrams.all()) this.bytes += slot.settle();
     return this.bytes - before;
+  }
+
+  #slot(): Slot {
+    const dropped = this.#datagrams.oldest();
+    if (dropped) this.omittedBytes += dropped.payload.length;
+    const slot = dropped ?? new Slot();
+    this.#datagrams.add(slot);
+    return slot;
   }
 }
 
+const NOTHING = new Uint8Array(0);
 const NOBODY: UdpPeer = { address: '0.0.0.0' as UdpPeer['address'], port: 0 };
 
 class Slot implements Datagram {
@@ -62,21 +82,33 @@ class Slot implements Datagram {
   outgoing = false;
   local = NOBODY;
   remote = NOBODY;
-  payload = new Uint8Array(0);
+  payload: Uint8Array = NOTHING;
+  /** What the slot has for copies. */
+  #own: Uint8Array<ArrayBuffer> = NOTHING;
 
   /** Bytes that it holds more than before. */
   fill(at: number, outgoing: boolean, local: UdpPeer, remote: UdpPeer, payload: Uint8Array): number {
-    const before = this.payload.buffer.byteLength;
+    this.point(at, outgoing, local, remote, payload);
+    return this.settle();
+  }
+
+  point(at: number, outgoing: boolean, local: UdpPeer, remote: UdpPeer, payload: Uint8Array): void {
     this.at = at;
     this.outgoing = outgoing;
     this.local = local;
     this.remote = remote;
-    this.payload = before < payload.length ? new Uint8Array(payload.length) : this.#part(payload.length);
-    this.payload.set(payload);
-    return this.payload.buffer.byteLength - before;
+    this.payload = payload;
   }
 
-  #part(length: number): Uint8Array<ArrayBuffer> {
-    return length === this.payload.length ? this.payload : new Uint8Array(this.payload.buffer, 0, length);
+  /** Bytes that it holds more than before. */
+  settle(): number {
+    const { length } = this.payload;
+    const before = this.#own.buffer.byteLength;
+    if (this.payload.buffer === this.#own.buffer) return 0;
+    if (before < length) this.#own = new Uint8Array(length);
+    else if (this.#own.length !== length) this.#own = new Uint8Array(this.#own.buffer, 0, length);
+    this.#own.set(this.payload);
+    this.payload = this.#own;
+    return this.#own.buffer.byteLength - before;
   }
 }

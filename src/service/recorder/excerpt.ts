@@ -1,4 +1,4 @@
-/** The first and the last entries of a long row; those in the middle are counted. Old entries are handed back, so that their memory is used again. */
+/** The first and the last entries of a long row; those in the middle are counted. */
 export class Excerpt<T> {
   readonly #most: { readonly head: number; readonly tail: number };
   readonly #head: T[] = [];
@@ -24,16 +24,23 @@ export class Excerpt<T> {
     return [...this.#tail.slice(this.#next), ...this.#tail.slice(0, this.#next)];
   }
 
-  /** `make` gets the entry that is dropped for the new one, if one is. */
-  add(make: (dropped: T | undefined) => T): void {
-    if (this.#head.length < this.#most.head) {
-      this.#head.push(make(undefined));
-    } else if (this.#tail.length < this.#most.tail) {
-      this.#tail.push(make(undefined));
-    } else {
+  /** The entry that the next one takes the place of, once there is no more room. */
+  oldest(): T | undefined {
+    const full = this.#head.length === this.#most.head && this.#tail.length === this.#most.tail;
+    return full ? this.#tail[this.#next] : undefined;
+  }
+
+  add(entry: T): void {
+    if (this.#head.length < this.#most.head) this.#head.push(entry);
+    else if (this.#tail.length < this.#most.tail) this.#tail.push(entry);
+    else {
       this.#omitted++;
-      this.#tail[this.#next] = make(this.#tail[this.#next]);
+      this.#tail[this.#next] = entry;
       this.#next = (this.#next + 1) % this.#most.tail;
     }
+  }
+
+  all(): readonly T[] {
+    return [...this.#head, ...this.#tail];
   }
 }

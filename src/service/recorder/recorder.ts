@@ -59,7 +59,7 @@ export class Recorder {
       const socket: UdpSocket = await open({
         ...options,
         onDatagram: (bytes, from) => {
-          tape(socket.local, from, false, bytes);
+          tape.record(socket.local, from, false, bytes);
           options.onDatagram(bytes, from);
         },
       });
@@ -67,15 +67,18 @@ export class Recorder {
         local: socket.local,
         send: (bytes, to) => {
           const remote = to ?? options.peer;
-          if (remote) tape(socket.local, remote, true, bytes);
+          if (remote) tape.record(socket.local, remote, true, bytes);
           socket.send(bytes, to);
         },
         sendAll: (datagrams, to) => {
           const remote = to ?? options.peer;
-          if (remote) for (const bytes of datagrams) tape(socket.local, remote, true, bytes);
+          if (remote) for (const bytes of datagrams) tape.record(socket.local, remote, true, bytes);
           socket.sendAll(datagrams, to);
         },
-        close: () => socket.close(),
+        close: () => {
+          tape.end();
+          return socket.close();
+        },
       };
     };
   }
@@ -113,25 +116,47 @@ export class Recorder {
   }
 
   #dhcpTape(): Tape {
-    return (local, remote, outgoing, payload) => {
-      const seen = peek(payload);
-      if (!seen) return;
-      if (outgoing && seen.gives !== 0) this.#learn(seen.gives, seen.card);
-      const at = this.#parts.microseconds();
-      const shelf = this.#shelf(seen.card, at);
-      if (!outgoing) shelf.heardDhcp(seen.boots);
-      this.#grown(shelf.conversation('dhcp', 'dhcp').add(at, outgoing, local, remote, payload));
+    return {
+      record: (local, remote, outgoing, payload) => {
+        const seen = peek(payload);
+        if (!seen) return;
+        if (outgoing && seen.gives !== 0) this.#learn(seen.gives, seen.card);
+        const at = this.#parts.microseconds();
+        const shelf = this.#shelf(seen.card, at);
+        if (!outgoing) shelf.heardDhcp(seen.boots);
+        this.#grown(shelf.conversation('dhcp', 'dhcp').add(at, outgoing, local, remote, payload));
+      },
+      end: () => {},
     };
   }
 
-  /** A transfer has a socket of its own: what it belongs to is looked up once. */
   #tftpTape(peer: UdpPeer | undefined): Tape {
+    return peer ? this.#transferTape() : this.#listenerTape();
+  }
+
+  /** The socket of all requests, and in single-port mode of all transfers. */
+  #listenerTape(): Tape {
+    return {
+      record: (local, remote, outgoing, payload) => {
+        const at = this.#parts.microseconds();
+        this.#grown(this.#transfer(local, remote, at).add(at, outgoing, local, remote, payload));
+      },
+      end: () => {},
+    };
+  }
+
+  /** A transfer with a socket of its own: what it belongs to is looked up once, and what it sends is of files in memory, which stay as they are. */
+  #transferTape(): Tape {
     let own: Conversation | undefined;
-    return (local, remote, outgoing, payload) => {
-      const at = this.#parts.microseconds();
-      const conversation = own ?? this.#transfer(local, remote, at);
-      if (peer) own = conversation;
-      this.#grown(conversation.add(at, outgoing, local, remote, payload));
+    return {
+      record: (local, remote, outgoing, payload) => {
+        const at = this.#parts.microseconds();
+        own ??= this.#transfer(local, remote, at);
+        own.borrow(at, outgoing, local, remote, payload);
+      },
+      end: () => {
+        if (own) this.#grown(own.settle());
+      },
     };
   }
 
@@ -181,7 +206,12 @@ export class Recorder {
 /** A card as a number, or an address. */
 type Key = number | Ipv4;
 
-type Tape = (local: UdpPeer, remote: UdpPeer, outgoing: boolean, payload: Uint8Array) => void;
+/** Takes down what goes over one socket. */
+interface Tape {
+  record(local: UdpPeer, remote: UdpPeer, outgoing: boolean, payload: Uint8Array): void;
+  /** The socket is closed. */
+  end(): void;
+}
 
 function forgetFirst<K>(map: Map<K, unknown>, most: number): void {
   if (map.size <= most) return;

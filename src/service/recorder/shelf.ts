@@ -51,12 +51,11 @@ export class Shelf {
     if (isReport && this.#reports++ >= REPORTS) return 0;
     if (isReport) this.#sawSystem = true;
     const size = (e: HttpExchange): number => 2 * (e.request.length + e.response.length) + OVERHEAD;
-    const before = this.#exchangeBytes;
-    this.#exchanges.add(dropped => {
-      this.#exchangeBytes += size(exchange) - (dropped ? size(dropped) : 0);
-      return exchange;
-    });
-    return this.#exchangeBytes - before;
+    const dropped = this.#exchanges.oldest();
+    this.#exchanges.add(exchange);
+    const more = size(exchange) - (dropped ? size(dropped) : 0);
+    this.#exchangeBytes += more;
+    return more;
   }
 
   /** Never the DHCP messages, which are few, nor the one that is being opened. */

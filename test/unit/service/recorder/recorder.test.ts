@@ -115,14 +115,28 @@ describe('TFTP', () => {
       '68 datagrams before this one, 34.3 KiB, were left out',
       '10.77.0.1:40000 > 10.77.0.100:2070 516 bytes',
     ]);
+    await transfer.close();
     expect(studio.recorder.usage().bytes).toBe(32 * 516);
   });
 
-  test('keeps copies: senders use their buffers again', async () => {
+  test('keeps no more than its own packets of the file chunks that they lay in', async () => {
     const studio = new Studio();
     const transfer = await studio.open('tftp', 40_000, CLIENT);
+    const chunk = Uint8Array.from({ length: 5 * 200 }, (_, i) => Math.floor(i / 5));
+    for (let i = 0; i < 200; i++) transfer.send(chunk.subarray(i * 5, i * 5 + 5), CLIENT);
+    await transfer.close();
+    chunk.fill(0);
+    const file = studio.recorder.capture({ id: 'x', macs: [], addresses: [CLIENT.address], since: 0 });
+    const capture = decodePcapng(file ?? new Uint8Array());
+    const lastBytes = 'packets' in capture ? capture.packets.map(({ frame }) => frame.at(-1)) : [];
+    expect([lastBytes[15], lastBytes[16], lastBytes.at(-1)]).toEqual([15, 184, 199]);
+  });
+
+  test('keeps copies of what goes over the shared socket: senders use their buffers again', async () => {
+    const studio = new Studio();
+    const listener = await studio.open('tftp', 69);
     const buffer = Uint8Array.of(0, 3, 0, 1, 42);
-    transfer.sendAll([buffer]);
+    listener.sendAll([buffer], CLIENT);
     buffer.fill(0);
     const file = studio.recorder.capture({ id: 'x', macs: [], addresses: [CLIENT.address], since: 0 });
     const capture = decodePcapng(file ?? new Uint8Array());
