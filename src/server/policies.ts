@@ -29,6 +29,7 @@ function bootPolicy(config: Config, network: SiteNetwork): BootPolicy {
     server: network.cidr,
     httpBase: httpBaseOf(config, network),
     transport: config['boot.transport'],
+    proxyOffer: config['dhcp.proxyOffer'],
   };
 }
 

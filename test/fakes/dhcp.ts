@@ -58,6 +58,7 @@ export function dhcpPolicy(changes: PolicyChanges = {}): DhcpPolicy {
     reservations: new Reservations(kept),
     httpBase: 'http://10.77.0.1',
     transport: 'auto',
+    proxyOffer: 'whole',
     hostname: () => undefined,
     ...boot,
   };

@@ -29,6 +29,7 @@ const policy: DhcpPolicy = {
   reservations: new Reservations([]),
   httpBase: `http://${server.address}`,
   transport: 'auto',
+  proxyOffer: 'whole',
   hostname: ({ mac }) => `node-${mac.replaceAll(':', '')}`,
 };
 const say = (_: string, message: string): void => console.log(message);

@@ -1,6 +1,8 @@
 import type { Ipv4 } from '../../base/ipv4.ts';
+import { OPTION } from '../../wire/dhcp4/code.ts';
+import type { Options } from '../../wire/dhcp4/options.ts';
 import { replyTo } from '../../wire/dhcp4/reply.ts';
-import { describeBoot, proxyBootFile } from './bootfile.ts';
+import { type BootFile, describeBoot, proxyBootFile } from './bootfile.ts';
 import type { BootRequest } from './classify.ts';
 import { type Decision, ignore } from './decision.ts';
 import type { BootPolicy } from './policy.ts';
@@ -34,22 +36,35 @@ function overheard(request: BootRequest): Decision {
   return { ...ignore(`takes ${address} from ${request.serverId}`), address, stage: 'ack' };
 }
 
+const POINTED = `pointed to port ${PROXY_PORT}`;
+const SAID = { offer: 'offered as a proxy', ack: `told on port ${PROXY_PORT}` };
+
 function tell(kind: 'offer' | 'ack', request: BootRequest, policy: BootPolicy): Decision {
   const boot = proxyBootFile(request, policy);
   const what = describeBoot(request, boot);
   if (boot.file === '') return { ...ignore(what), stage: 'problem' };
+  // HTTP boot knows no port 4011: its URL must be in the offer.
+  const later = kind === 'offer' && policy.proxyOffer === 'port4011' && request.client !== 'uefi-http';
   const address: Ipv4 | undefined = request.ciaddr;
   return {
     kind,
-    text: `${kind === 'offer' ? 'offered as a proxy' : `told on port ${PROXY_PORT}`}: ${what}`,
+    text: `${later ? POINTED : SAID[kind]}: ${what}`,
     address,
     stage: kind,
     reply: replyTo(request.packet, {
       type: kind === 'offer' ? 'OFFER' : 'ACK',
       server: policy.server.address,
       siaddr: boot.siaddr,
-      file: boot.file,
-      options: boot.options,
+      file: later ? '' : boot.file,
+      options: later ? pointer(boot) : boot.options,
     }),
   };
+}
+
+/**
+ * Option 60 alone says that here is a boot server (PXE 2.1 table 2-1). With option 43 EDK2 would take the offer for a
+ * whole one without a file, and drop it.
+ */
+function pointer({ options }: BootFile): Options {
+  return new Map([...options].filter(([code]) => code === OPTION.vendorClass));
 }

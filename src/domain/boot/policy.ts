@@ -10,7 +10,12 @@ export interface BootPolicy {
   readonly httpBase: string;
   /** What iPXE fetches its script by; auto: HTTP from an iPXE that can. */
   readonly transport: 'auto' | 'tftp' | 'http';
+  /** Where a proxy tells PXE clients what to boot: in its offer, or only when they ask on port 4011. */
+  readonly proxyOffer: ProxyOffer;
 }
+
+export const PROXY_OFFERS = ['whole', 'port4011'] as const;
+export type ProxyOffer = (typeof PROXY_OFFERS)[number];
 
 /** How this server answers DHCP on its network and, through relays, on others. */
 export interface DhcpPolicy extends BootPolicy {

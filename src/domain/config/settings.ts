@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import type { Cidr } from '../../base/ipv4.ts';
+import { PROXY_OFFERS } from '../boot/policy.ts';
+import { ACCEL_POLICIES } from '../workload/facts.ts';
 import { reservations, subnets } from './subnets.ts';
 import { domain, duration, ipv4, leaseTime, list, port, range } from './values.ts';
 
@@ -33,6 +35,12 @@ export const SETTINGS = {
     'server',
     'server: hand out addresses. proxy: another server does, add what to boot. auto: proxy if another server answers at the start, else server. off: no DHCP at all.',
     'server, proxy, auto or off',
+  ),
+  'dhcp.proxyOffer': setting(
+    z.enum(PROXY_OFFERS),
+    'whole',
+    'What a proxy offers to PXE clients. whole: what to boot. port4011: only that it is a boot server, they ask it on port 4011; for firmware that overlooks the file in the offer.',
+    'whole or port4011',
   ),
   'dhcp.pool': setting(
     list(range),
@@ -161,6 +169,12 @@ export const SETTINGS = {
     10,
     'How often an agent sends its heartbeat.',
     'a duration from 1s to 1h',
+  ),
+  'workload.accel': setting(
+    z.enum(ACCEL_POLICIES),
+    'kvm',
+    "Who executes the instructions of workloads. kvm: only the node's hardware. auto: software (TCG, far slower) on nodes where KVM does not work. tcg: always software.",
+    'kvm, auto or tcg',
   ),
   'log.level': setting(
     z.enum(['debug', 'info', 'warn', 'error']),

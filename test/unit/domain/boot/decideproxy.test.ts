@@ -70,6 +70,37 @@ describe('an offer beside another server holds no address and no lease, only wha
   });
 });
 
+describe('with proxyOffer: port4011', () => {
+  const shy = (packet: Packet, ear: ProxyEar = 'dhcp') =>
+    decideProxy(bootRequest(packet), ear, { ...POLICY, proxyOffer: 'port4011' });
+
+  test.each([
+    ['ovmf-pxe-discover', 'pointed to port 4011: x64 UEFI, boot file snponly.efi'],
+    [
+      'ipxe-rom-bios-discover',
+      'pointed to port 4011: iPXE on x86 BIOS, boot file http://10.77.0.1/boot.ipxe',
+    ],
+  ])('the offer to %s names no file and no server', (packet, text) => {
+    const decision = shy(goldenPacket(packet));
+    expect(decision.text).toBe(text);
+    expect(told(decision)).toMatchObject({
+      reply: expect.not.stringContaining('file'),
+    });
+    expect(told(decision)).toHaveProperty('options', { 60: 'PXEClient' });
+  });
+
+  test('port 4011 tells it all', () => {
+    const request = dhcpPacket('REQUEST', { ciaddr: '10.77.0.150', options: bootOptions(7) });
+    expect(told(shy(request, 'proxy'))).toMatchObject({ options: { 67: 'snponly.efi' } });
+  });
+
+  test('HTTP boot, which knows no port 4011, gets its URL in the offer', () => {
+    expect(told(shy(goldenPacket('ovmf-http-discover')))).toMatchObject({
+      options: { 60: 'HTTPClient', 67: 'http://10.77.0.1/boot/snponly.efi' },
+    });
+  });
+});
+
 describe('silence', () => {
   const boots = bootOptions(7);
   test.each<[string, Packet, ProxyEar, unknown]>([

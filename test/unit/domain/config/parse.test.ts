@@ -92,6 +92,13 @@ const EDGES: Record<SettingPath, { taken: [string, unknown][]; refused: string[]
     ],
     refused: ['Proxy', 'Server', 'false'],
   },
+  'dhcp.proxyOffer': {
+    taken: [
+      ['whole', 'whole'],
+      ['port4011', 'port4011'],
+    ],
+    refused: ['4011', 'short'],
+  },
   'dhcp.subnets': {
     taken: [
       ['[]', []],
