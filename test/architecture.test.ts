@@ -14,7 +14,18 @@ const ALLOWED: Record<string, readonly string[]> = {
   io: ['base', 'wire', 'domain'],
   service: ['base', 'wire', 'domain', 'api'],
   server: ['base', 'wire', 'domain', 'api', 'io', 'service'],
-  agent: ['base', 'wire/qmp', 'domain', 'api', 'io/clock', 'io/log', 'io/files', 'io/exec', 'io/sha256'],
+  agent: [
+    'base',
+    'wire/qmp',
+    'domain',
+    'api',
+    'io/clock',
+    'io/log',
+    'io/files',
+    'io/exec',
+    'io/sha256',
+    'io/sha1',
+  ],
   // The command line builds overlays without a running pxend, from the same parts.
   cli: ['base', 'wire', 'domain', 'api', 'io', 'service', 'server/overlays', 'server/site'],
 };

@@ -1,13 +1,18 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { Command } from 'commander';
-import { describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { formatDiagnostic } from '../src/base/diagnostic.ts';
 import { ERROR_KINDS } from '../src/base/error.ts';
 import { commandLine } from '../src/cli/commandline.ts';
+import { workloadValidate } from '../src/cli/commands/workload/validate.ts';
 import { parseConfig } from '../src/domain/config/parse.ts';
 import { configurationTable } from '../src/domain/config/reference.ts';
 import { parseManifest } from '../src/domain/manifest/parse.ts';
 import { symptomSections } from '../src/domain/node/reference.ts';
+import { workloadKeyTable } from '../src/domain/workload/reference.ts';
+import { screen } from './unit/cli/screen.ts';
 
 /** Between the comment that says where it comes from and the one that ends it. */
 const TABLE = /(?<=<!-- Written from [^\n]* -->\n\n)[\s\S]*?(?=<!-- table end -->)/;
@@ -133,5 +138,41 @@ describe('docs/troubleshooting.md', () => {
   test('has exactly the symptoms of the table', () => {
     const wanted = symptomSections();
     expect(tableOf('docs/troubleshooting.md', wanted)).toBe(wanted);
+  });
+});
+
+describe('docs/workloads.md', () => {
+  const page = 'docs/workloads.md';
+  let folder = '';
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), 'docs-'));
+    for (const text of blocksOf(page, 'conf'))
+      writeFileSync(join(folder, /^# (\S+\.conf)/.exec(text)?.[1] ?? 'unnamed'), text);
+    for (const text of blocksOf(page, 'json')) writeFileSync(join(folder, 'node.json'), text);
+  });
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  test('has exactly the keys that the code knows', () => {
+    const wanted = workloadKeyTable();
+    expect(tableOf(page, wanted)).toBe(wanted);
+  });
+
+  /** What `mesh workload validate FILE [--facts FILE]` prints, with the files of the page. */
+  async function validated(command: string): Promise<string> {
+    const { file = '', facts } =
+      /^mesh workload validate (?<file>\S+)( --facts (?<facts>\S+))?$/.exec(command)?.groups ?? {};
+    const seen = screen();
+    const options = { facts: facts === undefined ? undefined : join(folder, facts) };
+    await workloadValidate(seen.context, [join(folder, file)], options);
+    return (seen.out + seen.err).replaceAll(`${folder}/`, '');
+  }
+
+  test('the commands that it shows print what it says', async () => {
+    const blocks = blocksOf(page, '').map(
+      block => /^\$ (mesh workload validate .*)\n([\s\S]*)$/.exec(block) ?? [],
+    );
+    const shown = blocks.filter(([, command]) => command !== undefined);
+    for (const [, command = '', output] of shown) expect(output).toBe(await validated(command));
+    expect(shown.length).toBe(3);
   });
 });

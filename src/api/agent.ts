@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { ACCEL_POLICIES } from '../domain/workload/facts.ts';
+import { MAX_WORKLOAD_BYTES } from '../domain/workload/lines.ts';
 import { errorBodySchema } from './error.ts';
 import { MOST_WORKLOADS, workloadStatusSchema } from './workload-status.ts';
 
@@ -21,8 +22,7 @@ export const AGENT_PATHS = {
 } as const;
 
 export const CONSOLE_PROTOCOL = 'pxen-console';
-/** Longest workload file, bytes. */
-export const MAX_WORKLOAD_BYTES = 64 * 1024;
+export { MAX_WORKLOAD_BYTES };
 
 export function agentOutputPath(uuid: string): string {
   return AGENT_PATHS.output.replace(':uuid', encodeURIComponent(uuid));

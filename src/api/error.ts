@@ -20,6 +20,19 @@ export function errorBody(error: PxenError): ErrorBody {
   return { error: { code: error.code, message: error.message, details: [...error.details] } };
 }
 
+/** A whole HTTP/1.1 answer with an error, for a connection that is no longer in the hands of an HTTP server. */
+export function errorAnswer(error: PxenError): string {
+  const body = `${JSON.stringify(errorBody(error))}\n`;
+  const head = [
+    // The reason phrase means nothing (RFC 9112 section 4).
+    `HTTP/1.1 ${ERROR_KINDS[error.code].http} ${error.code}`,
+    'Content-Type: application/json',
+    `Content-Length: ${new TextEncoder().encode(body).length}`,
+    'Connection: close',
+  ];
+  return `${head.join('\r\n')}\r\n\r\n${body}`;
+}
+
 /** The error that a server sent; undefined when the body is not one of ours. */
 export function errorFromBody(body: unknown): PxenError | undefined {
   const parsed = errorBodySchema.safeParse(body);

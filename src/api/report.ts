@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { MOST } from '../domain/node/facts.ts';
 import { factsSchema, loadSchema } from './facts.ts';
 import { contentSchema, machineIdSchema, macSchema, text } from './values.ts';
+import { MOST_WORKLOADS, workloadStatusSchema } from './workload-status.ts';
 
 /** Who the agent found itself to be. */
 const identity = z.object({
@@ -21,6 +22,9 @@ const common = {
   bootId: z.string().max(64),
 };
 
+/** All workloads on the node, in every report; absent: it knows of none. */
+const workloads = z.array(workloadStatusSchema).max(MOST_WORKLOADS).optional();
+
 /** Everything: the first report, and whenever host0 asks for it. */
 const full = z.object({
   kind: z.literal('full'),
@@ -31,6 +35,7 @@ const full = z.object({
   overlay: contentSchema.optional(),
   /** The line of /etc/ssh/ssh_host_ed25519_key.pub. */
   sshHostKey: z.string().max(1024).optional(),
+  workloads,
 });
 
 /** What changed since the last report that host0 took. */
@@ -39,6 +44,7 @@ const heartbeat = z.object({
   ...common,
   facts: factsSchema.partial(),
   load: loadSchema,
+  workloads,
 });
 
 /** The agent refuses to run: its overlay was made for another machine. */

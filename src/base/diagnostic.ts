@@ -7,7 +7,7 @@ export interface Diagnostic {
   readonly line?: number;
   /** The key, field or action at fault, e.g. `dhcp.pool` or `SRC`. */
   readonly key: string;
-  /** What stands there, quoted as the user wrote it; absent when nothing does. */
+  /** What stands there, quoted as the user wrote it; absent when nothing does, empty when a key has nothing behind it. */
   readonly got?: string;
   readonly expected: string;
 }
@@ -15,7 +15,7 @@ export interface Diagnostic {
 /** `file:line: key: got X, expected Y` (DESIGN section 9). */
 export function formatDiagnostic(d: Diagnostic): string {
   const place = d.line === undefined ? d.file : `${d.file}:${d.line}`;
-  const got = d.got === undefined ? 'is missing' : `got ${d.got}`;
+  const got = d.got === undefined ? 'is missing' : d.got === '' ? 'is empty' : `got ${d.got}`;
   return `${place}: ${d.key}: ${got}, expected ${d.expected}`;
 }
 

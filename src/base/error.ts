@@ -19,6 +19,11 @@ export const ERROR_KINDS = {
     http: 422,
     about: 'The agent could not read the configuration that its overlay brings.',
   },
+  AGENT_DOWN: {
+    exit: 69,
+    http: 502,
+    about: 'The agent of a node does not answer, or ended before its answer was complete.',
+  },
   BAD_REQUEST: { exit: 2, http: 400, about: 'A request to the API did not have the expected form.' },
   CHECKSUM_MISMATCH: {
     exit: 1,
@@ -64,12 +69,12 @@ export const ERROR_KINDS = {
   },
   NODE_UNREACHABLE: { exit: 1, http: 502, about: 'The node did not answer on SSH.' },
   NOT_FOUND: { exit: 1, http: 404, about: 'No node, overlay or file of that name.' },
-  NO_SPACE: { exit: 1, http: 507, about: 'The file system or the quota has no room for a file.' },
   NO_PERMISSION: {
     exit: 77,
     http: 403,
     about: 'The operating system refused: root rights (or a capability) are missing.',
   },
+  NO_SPACE: { exit: 1, http: 507, about: 'The file system or the quota has no room for a file.' },
   PORT_IN_USE: { exit: 1, http: 500, about: 'Another program already listens on a port that pxend needs.' },
   RATE_LIMITED: {
     exit: 77,

@@ -1,16 +1,18 @@
 import { Argument, Command, Option } from 'commander';
 import { VERSION } from '../base/version.ts';
 import { completionScript, SHELLS, type Shell } from './completion.ts';
+import { addIso } from './nouns/iso.ts';
 import { addNode } from './nouns/node.ts';
 import { examples, type Run } from './nouns/noun.ts';
 import { addOverlay } from './nouns/overlay.ts';
 import { addSystem } from './nouns/system.ts';
+import { addWorkload } from './nouns/workload.ts';
 
 /** The command line as a tree; `run` gets what was chosen. Each command's module is one verb. */
 export function commandLine(run: Run): Command {
   const mesh = new Command('mesh')
     .description(
-      'Control a pxen netboot appliance: the machines it boots, their overlays, commands on nodes.',
+      'Control a pxen netboot appliance: the machines it boots, their overlays, commands and virtual machines on nodes.',
     )
     .version(VERSION, '-V, --version', 'print the version')
     .addOption(rootOption())
@@ -23,6 +25,8 @@ export function commandLine(run: Run): Command {
   addSystem(mesh, run);
   addOverlay(mesh, run);
   addNode(mesh, run);
+  addWorkload(mesh, run);
+  addIso(mesh, run);
 
   mesh
     .command('completion')

@@ -1,4 +1,5 @@
 import { type ClientRequest, type IncomingMessage, type OutgoingHttpHeaders, request } from 'node:http';
+import type { Socket } from 'node:net';
 import { quote } from '../base/diagnostic.ts';
 import { messageOf, PxenError, systemCode } from '../base/error.ts';
 
@@ -19,6 +20,8 @@ export interface RemoteServer {
 const SILENCE = 30_000;
 /** Longest answer, and longest line of a stream: far above what any pxend sends. Bytes. */
 const MOST = 256 * 1024 * 1024;
+/** After this long without a byte the kernel asks whether the other end of a handed-over connection is still there, milliseconds. */
+const KEEP_ALIVE = 30_000;
 
 /** Talks with a pxend: over its control socket (a path), or over the network. */
 export class ControlClient {
@@ -36,20 +39,43 @@ export class ControlClient {
 
   /** The body as it is; any answer but 200 is returned for the caller to read. */
   async getBytes(path: string): Promise<Uint8Array | ControlAnswer> {
+    const parts: Uint8Array[] = [];
+    let size = 0;
+    const refused = await this.getParts(path, part => {
+      size += part.length;
+      if (size > MOST) throw tooLong();
+      parts.push(part);
+    });
+    return refused ?? Buffer.concat(parts);
+  }
+
+  /**
+   * Hands a body over piece by piece as it comes; any answer but 200 is returned. `silence`: how long no piece may come,
+   * milliseconds, 0 for ever.
+   */
+  async getParts(
+    path: string,
+    onPart: (part: Uint8Array) => void,
+    silence = this.#silence,
+  ): Promise<ControlAnswer | undefined> {
     const response = await this.#send('GET', path, undefined);
     if (response.statusCode !== 200) return collected(response);
-    const parts: Buffer[] = [];
-    let size = 0;
-    try {
-      for await (const part of response as AsyncIterable<Buffer>) {
-        size += part.length;
-        if (size > MOST) throw tooLong();
-        parts.push(part);
-      }
-    } catch (error) {
-      throw cutOff(error);
-    }
-    return Buffer.concat(parts);
+    response.setTimeout(silence);
+    for await (const part of partsOf(response as AsyncIterable<Buffer>)) onPart(part);
+    return undefined;
+  }
+
+  /** Asks for another protocol on this connection and hands the connection over; any answer but 101 is returned. */
+  async upgrade(path: string, protocol: string): Promise<Socket | ControlAnswer> {
+    const response = await this.#send('GET', path, undefined, this.#silence, {
+      connection: 'Upgrade',
+      upgrade: protocol,
+    });
+    if (response.statusCode !== 101) return collected(response);
+    const { socket } = response;
+    socket.setTimeout(0);
+    socket.setKeepAlive(true, KEEP_ALIVE);
+    return socket;
   }
 
   /**
@@ -73,13 +99,14 @@ export class ControlClient {
     path: string,
     body: string | undefined,
     silence = this.#silence,
+    more: OutgoingHttpHeaders = {},
   ): Promise<IncomingMessage> {
     const content =
       body === undefined
         ? {}
         : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) };
     return new Promise((resolve, reject) => {
-      const outgoing = this.#request(method, path, content);
+      const outgoing = this.#request(method, path, { ...content, ...more });
       let incoming: IncomingMessage | undefined;
       outgoing.setTimeout(silence, () => {
         const late = new PxenError('TIMEOUT', `pxend (${this.#name}) said nothing for ${silence / 1000} s`);
@@ -88,6 +115,10 @@ export class ControlClient {
       });
       outgoing.once('response', response => {
         incoming = response;
+        resolve(response);
+      });
+      outgoing.once('upgrade', (response, socket, first) => {
+        if (first.length > 0) socket.unshift(first);
         resolve(response);
       });
       outgoing.on('error', error => reject(this.#unreachable(error)));
@@ -116,19 +147,24 @@ export class ControlClient {
   }
 }
 
+/** What breaks off is told as what it means to the caller. */
+async function* partsOf<T>(body: AsyncIterable<T>): AsyncGenerator<T, void> {
+  try {
+    yield* body;
+  } catch (error) {
+    throw cutOff(error);
+  }
+}
+
 /** Ends the connection when whoever reads the lines stops early. */
 async function* linesOf(response: IncomingMessage): AsyncGenerator<string, void> {
   response.setEncoding('utf8');
   let rest = '';
-  try {
-    for await (const text of response) {
-      const lines = (rest + text).split('\n');
-      rest = lines.pop() ?? '';
-      if (rest.length > MOST) throw tooLong();
-      yield* lines;
-    }
-  } catch (error) {
-    throw cutOff(error);
+  for await (const text of partsOf(response as AsyncIterable<string>)) {
+    const lines = (rest + text).split('\n');
+    rest = lines.pop() ?? '';
+    if (rest.length > MOST) throw tooLong();
+    yield* lines;
   }
   if (rest !== '') yield rest;
 }

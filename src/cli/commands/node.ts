@@ -7,8 +7,9 @@ import { PxenError } from '../../base/error.ts';
 import { parseMac } from '../../base/mac.ts';
 import { type Context, control, errorOf, understood, unwrap } from '../context.ts';
 import { nodeInFull } from '../output/node.ts';
-import { age, table } from '../output/table.ts';
+import { age, paintColumn, table } from '../output/table.ts';
 import { paint } from '../output/terminal.ts';
+import { listWorkloads } from './workload/choose.ts';
 
 /** `mesh node info [NODE]` (checklist MH-64). */
 export async function nodeInfo(context: Context, name: string | undefined): Promise<number> {
@@ -17,7 +18,10 @@ export async function nodeInfo(context: Context, name: string | undefined): Prom
   const id = findNode(nodes, name).id;
   const node = unwrap(await control(context).get(nodePath(id)), nodeDetailSchema);
   if (context.json) context.terminal.json(node);
-  else context.terminal.print(nodeInFull(context, node));
+  else {
+    const workloads = (await listWorkloads(context)).filter(view => view.node === id);
+    context.terminal.print(nodeInFull(context, node, workloads));
+  }
   return 0;
 }
 
@@ -190,7 +194,7 @@ function row(context: Context, node: NodeSummary): string[] {
 const COLOURS = { up: 'green', booting: 'yellow', unknown: 'yellow', stalled: 'red', silent: 'red' } as const;
 
 function coloured(context: Context, text: string): string {
-  return text.replace(/(?<= {2})(up|booting|unknown|stalled|silent)(?= )/g, state =>
+  return paintColumn(text, 'STATE', state =>
     paint(context.terminal, COLOURS[state as keyof typeof COLOURS], state),
   );
 }

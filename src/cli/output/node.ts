@@ -1,13 +1,20 @@
 import type { NodeDetail } from '../../api/nodes.ts';
+import type { WorkloadView } from '../../api/workloads.ts';
 import { formatBytes } from '../../base/bytes.ts';
 import { several } from '../../base/diagnostic.ts';
 import type { Context } from '../context.ts';
-import { age, facts, printable } from './table.ts';
+import { age, ago, facts, printable } from './table.ts';
+import { workloadTable } from './workload.ts';
 
-/** One node for people: who it is, what it is made of, and its last boot step by step. */
-export function nodeInFull(context: Context, node: NodeDetail): string {
-  const sections = [facts(identityOf(context, node)), ...hardwareOf(node), ...lastBootOf(node)];
-  return sections.join('\n\n');
+/** One node for people: who it is, what it is made of, what runs on it, and its last boot step by step. */
+export function nodeInFull(
+  context: Context,
+  node: NodeDetail,
+  workloads: readonly WorkloadView[] = [],
+): string {
+  const sections = [facts(identityOf(context, node)), ...hardwareOf(node)];
+  if (workloads.length > 0) sections.push(workloadTable(context, workloads));
+  return [...sections, ...lastBootOf(node)].join('\n\n');
 }
 
 type Pairs = (readonly [string, string])[];
@@ -77,11 +84,6 @@ function hardwareOf(node: NodeDetail): string[] {
   ];
   if (load) pairs.push(['load', `${load.average.toFixed(2)}, up ${age(load.uptimeSeconds * 1000)}`]);
   return [facts(pairs)];
-}
-
-function ago(milliseconds: number): string {
-  const text = age(milliseconds);
-  return text === 'now' ? text : `${text} ago`;
 }
 
 function nicText(nic: NonNullable<NodeDetail['facts']>['nics'][number]): string {

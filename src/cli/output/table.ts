@@ -32,3 +32,17 @@ export function age(milliseconds: number): string {
   if (seconds < 86_400) return `${Math.floor(seconds / 3600)} h`;
   return `${Math.floor(seconds / 86_400)} d`;
 }
+
+/** Every cell of a column of a table as `paint` gives it back, which may add no width. */
+export function paintColumn(text: string, column: string, paint: (cell: string) => string): string {
+  const [head = '', ...rows] = text.split('\n');
+  const at = head.indexOf(column);
+  const painted = rows.map(row => row.slice(0, at) + row.slice(at).replace(/^\S+/, paint));
+  return [head, ...painted].join('\n');
+}
+
+/** `4 s ago`, `now`. */
+export function ago(milliseconds: number): string {
+  const text = age(milliseconds);
+  return text === 'now' ? text : `${text} ago`;
+}

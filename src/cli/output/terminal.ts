@@ -6,8 +6,8 @@ export interface Terminal {
   print(line: string): void;
   /** A line on standard error. */
   warn(line: string): void;
-  /** Raw output of a remote command. */
-  write(stream: 'stdout' | 'stderr', text: string): void;
+  /** Raw output of a remote command, or of a guest: that need not be text. */
+  write(stream: 'stdout' | 'stderr', text: string | Uint8Array): void;
   /** One value as JSON on standard output. */
   json(value: unknown): void;
   readonly colours: boolean;

@@ -13,7 +13,7 @@ export interface WorkloadFacts {
   readonly interfaces?: readonly string[] | undefined;
   /** Which of the paths that the file names exist. */
   readonly existingPaths?: readonly string[] | undefined;
-  /** Of those, the ones that this workload placed itself. */
+  /** Of those, the ones that this workload placed itself; absent: none. */
   readonly ownedPaths?: readonly string[] | undefined;
   /** TCP ports that something listens on. */
   readonly busyPorts?: readonly number[] | undefined;

@@ -1,4 +1,4 @@
-import { several } from '../../base/diagnostic.ts';
+import { formatDiagnostic, several } from '../../base/diagnostic.ts';
 import { PxenError } from '../../base/error.ts';
 
 /** What kind of rule a workload file breaks; stable, for programs that read `mesh workload validate --json`. */
@@ -36,11 +36,28 @@ export interface WorkloadProblem {
   readonly line?: number | undefined;
   readonly key: string;
   readonly code: ProblemCode;
-  /** As the user wrote it, quoted; absent when nothing stands there. */
+  /**
+   * As the user wrote it, quoted; where that is not the point what it is, such as `an unknown key`; empty when nothing
+   * stands behind the key; absent when there is no such key.
+   */
   readonly got?: string | undefined;
   readonly expected: string;
   /** The whole sentence: `file:line: key: got X, expected Y`. */
   readonly message: string;
+}
+
+/** A problem before it is known which file it is in, and before it is a sentence. */
+export type Fault = Omit<WorkloadProblem, 'file' | 'message'>;
+
+export function problemIn(file: string, { line, key, code, got, expected }: Fault): WorkloadProblem {
+  const where = { file, ...(line === undefined ? {} : { line }), key };
+  const what = { ...(got === undefined ? {} : { got }), expected };
+  return { ...where, code, ...what, message: formatDiagnostic({ ...where, ...what }) };
+}
+
+/** The order in which problems are told: by line, then those that belong to no line. */
+export function byLine(a: Pick<Fault, 'line'>, b: Pick<Fault, 'line'>): number {
+  return (a.line ?? Number.MAX_SAFE_INTEGER) - (b.line ?? Number.MAX_SAFE_INTEGER);
 }
 
 /** All problems of one file as a single error. */

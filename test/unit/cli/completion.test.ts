@@ -7,9 +7,10 @@ import { completionScript } from '../../../src/cli/completion.ts';
 const mesh = commandLine(async () => {});
 const script = completionScript(mesh, 'bash');
 
-/** What a real bash offers at the end of these words. */
-function offered(...words: string[]): string[] {
-  const program = `${script}\nCOMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _mesh; printf '%s\\n' "\${COMPREPLY[@]}"`;
+/** What a real bash offers at the end of these words; the first may be what it runs before. */
+function offered(...given: string[]): string[] {
+  const [before = '', words] = given[0] === 'mesh' ? ['', given] : [given[0], given.slice(1)];
+  const program = `${script}\n${before}\nCOMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _mesh; printf '%s\\n' "\${COMPREPLY[@]}"`;
   return execFileSync('bash', ['-c', program, 'bash', ...words], { encoding: 'utf8' })
     .split('\n')
     .filter(Boolean);
@@ -19,7 +20,7 @@ describe('bash completes', () => {
   test.each([
     [
       ['mesh', ''],
-      ['system', 'overlay', 'node', 'completion'],
+      ['system', 'overlay', 'node', 'workload', 'completion'],
     ],
     [['mesh', 'no'], ['node']],
     [
@@ -40,6 +41,64 @@ describe('bash completes', () => {
     [['mesh', 'overlay', 'build', 'rack1-07', '-o', ''], []],
     [['mesh', 'nonsense', 'nod'], ['node']],
   ])('%j with %j', (words, words2) => expect(offered(...words)).toEqual(words2));
+});
+
+describe('workloads complete', () => {
+  /** The program stands for a mesh that knows some, and says how it was asked. */
+  const MESH = `mesh() { printf '%s\\n' web-1 web-2 'a b$(touch /tmp/pwned)' "$*"; }`;
+  const names = (...words: string[]): string[] => offered(MESH, ...words);
+
+  test.each<[string[], string[]]>([
+    [
+      ['mesh', 'workload', 'start', '-w', 'we'],
+      ['web-1', 'web-2'],
+    ],
+    [['mesh', 'workload', 'console', '--workload', 'web-2'], ['web-2']],
+    [
+      ['mesh', 'workload', 'stop', 'w'],
+      ['web-1', 'web-2', 'workload\\ list\\ --names'],
+    ],
+    [
+      ['mesh', 'workload', 'stop', '-w', 'web-1', 'web-2', 'we'],
+      ['web-1', 'web-2'],
+    ],
+    // What stands in a name is never run, and inserted so that it is not run later.
+    [['mesh', 'workload', 'logs', 'a'], ['a\\ b\\$\\(touch\\ /tmp/pwned\\)']],
+    [
+      ['mesh', '--root', '/tmp/lab', 'workload', 'logs', '--r'],
+      ['--root', '--raw'],
+    ],
+    [
+      ['mesh', '--root', '/x', '--server', 'http://h', 'workload', 'start', '--token-file', 't', 'w'],
+      ['web-1', 'web-2'],
+    ],
+    [['mesh', '--root', '/tmp/lab', 'workload', 'start', '-n', ''], []],
+    [['mesh', 'workload', 'stop', '-t', 'w'], []],
+    [['mesh', 'workload', 'validate', 'w'], []],
+    [
+      ['mesh', 'workload', 'sta'],
+      ['start', 'status'],
+    ],
+  ])('%j with %j', (words, words2) => expect(names(...words).sort()).toEqual(words2.sort()));
+
+  test('from the appliance that the line names', () => {
+    const words = [
+      'mesh',
+      '--root',
+      '/x',
+      '--server',
+      'http://h',
+      'workload',
+      'start',
+      '--token-file',
+      't',
+      '-w',
+      '-',
+    ];
+    expect(names(...words.slice(0, -1), '')).toContain(
+      '--root\\ /x\\ --server\\ http://h\\ --token-file\\ t\\ workload\\ list\\ --names',
+    );
+  });
 });
 
 function everyCommand(command: Command, path: readonly string[]): [readonly string[], Command][] {

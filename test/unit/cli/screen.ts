@@ -8,10 +8,11 @@ export interface Screen {
   err: string;
 }
 
-export function screen(options: Partial<Context> & { colours?: boolean } = {}): Screen {
-  const { colours = false, ...rest } = options;
-  const write = (stream: 'stdout' | 'stderr', text: string): void => {
-    kept[stream === 'stdout' ? 'out' : 'err'] += text;
+export function screen(options: Partial<Context> & { colours?: boolean; columns?: number } = {}): Screen {
+  const { colours = false, columns, ...rest } = options;
+  const write = (stream: 'stdout' | 'stderr', text: string | Uint8Array): void => {
+    kept[stream === 'stdout' ? 'out' : 'err'] +=
+      typeof text === 'string' ? text : Buffer.from(text).toString('latin1');
   };
   const terminal: Context['terminal'] = {
     print: line => write('stdout', `${line}\n`),
@@ -19,6 +20,7 @@ export function screen(options: Partial<Context> & { colours?: boolean } = {}): 
     write,
     json: value => write('stdout', `${JSON.stringify(value)}\n`),
     colours,
+    columns,
   };
   const context = { terminal, root: '/nowhere', json: false, now: () => 1_700_000_100_000, ...rest };
   const kept: Screen = { context, out: '', err: '' };

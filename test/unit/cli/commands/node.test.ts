@@ -239,5 +239,22 @@ describe('node info', () => {
   test('shows one node in full', async () => {
     const { out: text } = await info({ nodes: [A], detail: { ...A, agreement: {}, boots: [] } }, '91d5815f');
     expect(text.split('\n')[0]).toBe('node             91d5815f (rack1-07)');
+    expect(text).not.toContain('CONSOLE');
+  });
+
+  test('with the workloads that are on it', async () => {
+    const workloads = [
+      { name: 'web', problems: [], node: A.id, nodeName: 'rack1-07', state: 'lost' },
+      { name: 'db', problems: [], node: B.id, state: 'lost' },
+      { name: 'mail', problems: [], state: 'stopped' },
+    ];
+    const detail = { ...A, agreement: {}, boots: [] };
+    const { out: text } = await info({ nodes: [A], detail, workloads }, '91d5815f');
+    expect(text.slice(text.indexOf('NAME'))).toBe(
+      [
+        'NAME  NODE      STATE  CONSOLE  CPU  MEMORY  SINCE  NOTE\n',
+        'web   rack1-07  lost   -        -    -       -      its file is gone\n',
+      ].join(''),
+    );
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { age, facts, printable, table } from '../../../../src/cli/output/table.ts';
+import { age, ago, facts, paintColumn, printable, table } from '../../../../src/cli/output/table.ts';
 
 describe('table', () => {
   test('aligns its columns and leaves no blanks at the end of a line', () => {
@@ -48,3 +48,22 @@ test.each([
   [86_400_000, '1 d'],
   [864_000_000, '10 d'],
 ])('%i ms ago is %j', (milliseconds, text) => expect(age(milliseconds)).toBe(text));
+
+test.each([
+  [0, 'now'],
+  [4000, '4 s ago'],
+])('%i ms before now is %j', (milliseconds, text) => expect(ago(milliseconds)).toBe(text));
+
+test('a column is painted, and nothing else that reads the same', () => {
+  const text = table(
+    ['NAME', 'STATE', 'NOTE'],
+    [
+      ['up', 'up', 'up'],
+      ['a', '', 'up'],
+      ['b', 'down', ''],
+    ],
+  );
+  expect(paintColumn(text, 'STATE', cell => `<${cell}>`)).toBe(
+    ['NAME  STATE  NOTE', 'up    <up>     up', 'a            up', 'b     <down>'].join('\n'),
+  );
+});

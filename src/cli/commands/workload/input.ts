@@ -1,0 +1,62 @@
+import { createReadStream } from 'node:fs';
+import { parseWorkloadFacts } from '../../../api/workload-facts.ts';
+import { concat } from '../../../base/bytes.ts';
+import { formatDiagnostic } from '../../../base/diagnostic.ts';
+import { messageOf, PxenError } from '../../../base/error.ts';
+import type { WorkloadFacts } from '../../../domain/workload/facts.ts';
+import { MAX_WORKLOAD_BYTES } from '../../../domain/workload/lines.ts';
+import { type ParsedWorkload, parseWorkload } from '../../../domain/workload/parse.ts';
+
+/** Standard input, or what stands in for it. */
+export type Input = AsyncIterable<Uint8Array>;
+
+/** The word that stands for standard input. */
+const STANDARD_INPUT = '-';
+const MAX_FACTS_BYTES = 8 * 1024 * 1024;
+
+/** Throws FILE_MISSING for all files that cannot be read. A file named twice is read once. */
+export async function readWorkloads(
+  files: readonly string[],
+  input: Input,
+): Promise<readonly ParsedWorkload[]> {
+  const parsed: ParsedWorkload[] = [];
+  const unreadable: string[] = [];
+  for (const file of new Set(files))
+    try {
+      const bytes = await readSome(file, input, MAX_WORKLOAD_BYTES);
+      parsed.push(
+        parseWorkload(new TextDecoder().decode(bytes), file === STANDARD_INPUT ? 'standard input' : file),
+      );
+    } catch (error) {
+      unreadable.push(messageOf(error));
+    }
+  const [first, ...others] = unreadable;
+  if (first === undefined) return parsed;
+  throw new PxenError('FILE_MISSING', first, { details: others });
+}
+
+/** The facts of a node as its file of `--facts` has them. Throws FILE_MISSING, or USAGE with every problem. */
+export async function readFacts(file: string, input: Input): Promise<WorkloadFacts> {
+  const bytes = await readSome(file, input, MAX_FACTS_BYTES);
+  const parsed = parseWorkloadFacts(new TextDecoder().decode(bytes), file);
+  if ('facts' in parsed) return parsed.facts;
+  throw new PxenError('USAGE', `--facts ${file} does not have the expected form`, {
+    details: parsed.problems.map(formatDiagnostic),
+  });
+}
+
+/** At most one byte more than `most`, so that it can be seen that there is more. A pipe will do. */
+async function readSome(file: string, input: Input, most: number): Promise<Uint8Array> {
+  const parts: Uint8Array[] = [];
+  let size = 0;
+  try {
+    for await (const part of file === STANDARD_INPUT ? input : createReadStream(file)) {
+      parts.push(part);
+      size += part.length;
+      if (size > most) break;
+    }
+  } catch (error) {
+    throw new PxenError('FILE_MISSING', `${file} cannot be read: ${messageOf(error)}`, { cause: error });
+  }
+  return concat(parts).subarray(0, most + 1);
+}

@@ -1,0 +1,108 @@
+import type { Verb } from '../../../api/agent.ts';
+import type { NodeSummary } from '../../../api/nodes.ts';
+import { PATHS } from '../../../api/paths.ts';
+import {
+  type WorkloadLine,
+  type WorkloadRun,
+  type WorkloadView,
+  workloadLineSchema,
+} from '../../../api/workloads.ts';
+import { ERROR_KINDS, PxenError } from '../../../base/error.ts';
+import { type Context, control, errorOf, understood } from '../../context.ts';
+import { type RunView, runView } from '../../output/run.ts';
+import { printable } from '../../output/table.ts';
+import { findNode, listNodes } from '../node.ts';
+import { type Choice, choose, listWorkloads } from './choose.ts';
+
+export interface RunOptions {
+  /** Names, uuids, patterns, ALL. */
+  readonly workloads: readonly string[];
+  /** Machine id, name or MAC. */
+  readonly node?: string | undefined;
+  /** How long a guest may take to shut down, seconds. */
+  readonly timeout: number;
+  readonly dryRun: boolean;
+}
+
+/** What may pass without a word from pxend beyond the time of the guest: a node checks a big file, milliseconds. */
+const PATIENCE = 600_000;
+
+/** `mesh workload start`, `stop` and all that change something: shows how it goes, and ends well when all of them did. */
+export async function workloadRun(context: Context, verb: Verb, options: RunOptions): Promise<number> {
+  const [nodes, known] = await Promise.all([listNodes(context), listWorkloads(context)]);
+  const node = options.node === undefined ? undefined : findNode(nodes, options.node);
+  const names = aimed(context, verb, choose(known, options.workloads), node);
+  if (names.length === 0) return 0;
+  const { dryRun, timeout: timeoutSeconds } = options;
+  const body: WorkloadRun = {
+    verb,
+    workloads: names,
+    timeoutSeconds,
+    dryRun,
+    ...(node && { node: node.id }),
+  };
+  const nodeName = (id: string): string => nodes.find(known => known.id === id)?.name ?? id;
+  const about = { verb, dryRun, several: names.length > 1, nodeName };
+  return follow(context, body, runView(context, about));
+}
+
+async function follow(context: Context, body: WorkloadRun, view: RunView): Promise<number> {
+  const ends = new Map<string, number>();
+  const silence = body.timeoutSeconds * 1000 + PATIENCE;
+  const take = (value: unknown): void => {
+    const line = understood(value, workloadLineSchema);
+    if ('done' in line) ends.set(line.workload, 0);
+    else if ('error' in line) ends.set(line.workload, ERROR_KINDS[line.error.code].exit);
+    view.line(line);
+  };
+  try {
+    const refused = await control(context).postForLines(PATHS.workloadRun, body, take, silence);
+    if (refused) throw errorOf(refused);
+    for (const workload of body.workloads) if (!ends.has(workload)) take(unfinished(workload));
+  } finally {
+    view.end();
+  }
+  return exitOf([...ends.values()]);
+}
+
+/** pxend ends its answer with a line for every workload, unless it is itself ended. */
+function unfinished(workload: string): WorkloadLine {
+  const message = 'pxend did not say how it ended; see: mesh workload status';
+  return { workload, error: { code: 'SERVER_DOWN', message, details: [] } };
+}
+
+function exitOf(ends: readonly number[]): number {
+  const [only = 1, ...others] = ends;
+  if (others.length === 0) return only;
+  return ends.some(exit => exit !== 0) ? 1 : 0;
+}
+
+type State = WorkloadView['state'];
+
+/** What a pattern or ALL means for a verb. Of a lost workload nobody knows the state, so pxend says what can be done. */
+const FITTING: Record<Verb, readonly State[]> = {
+  download: ['stopped', 'ended', 'starting', 'running', 'paused', 'stopping', 'returning', 'lost'],
+  start: ['stopped', 'ended', 'lost'],
+  stop: ['starting', 'running', 'paused', 'stopping', 'ended', 'returning', 'lost'],
+  'soft-stop': ['running', 'lost'],
+  pause: ['running', 'lost'],
+  resume: ['paused', 'lost'],
+  restart: ['running', 'paused', 'ended', 'lost'],
+};
+
+/** Verbs for which -n says where to run it; for the others it says where it runs. */
+const PLACING: readonly Verb[] = ['download', 'start'];
+
+/** The names to send. What is named is always sent; a pattern means those that it can apply to, and the others are told. */
+function aimed(context: Context, verb: Verb, choice: Choice, node: NodeSummary | undefined): string[] {
+  const { named, workloads } = choice;
+  const here = workloads.filter(
+    view => named.has(view) || !node || PLACING.includes(verb) || view.node === node.id,
+  );
+  if (here.length === 0)
+    throw new PxenError('NOT_FOUND', `no workload that fits is on ${node?.name ?? node?.id}`);
+  const fitting = here.filter(view => named.has(view) || FITTING[verb].includes(view.state));
+  const others = here.filter(view => !fitting.includes(view)).map(view => `${view.name} (${view.state})`);
+  if (others.length > 0) context.terminal.warn(printable(`mesh: left out: ${others.join(', ')}`));
+  return [...new Set(fitting.map(view => view.name))];
+}

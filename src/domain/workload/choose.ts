@@ -1,0 +1,110 @@
+import { nearest, quote } from '../../base/diagnostic.ts';
+import { PxenError } from '../../base/error.ts';
+import { called, type Host, isThere } from './host.ts';
+import { isAlive, mainSight, type Sight, type Situation } from './view.ts';
+
+/** What decides on which node something is done with a workload. */
+export interface Choice {
+  readonly name: string;
+  /** Machine id that the command line gave with -n. */
+  readonly asked?: string | undefined;
+  /** `placement.node` of its file: a machine id or the name of a node. */
+  readonly placement?: string | undefined;
+  readonly situation: Situation;
+  readonly hosts: readonly Host[];
+}
+
+/** Where to start it or to download its volumes. Throws NOT_FOUND, NODE_UNREACHABLE or USAGE. */
+export function choosePlace({ name, asked, placement, situation, hosts }: Choice): Host {
+  if (asked !== undefined) return askedHost(asked, hosts);
+  if (placement !== undefined) return placedHost(name, placement, hosts);
+  return situation.host ?? onlyHost(name, hosts);
+}
+
+/** Where it is, for all that is done with a workload that was started. Throws NOT_FOUND or WORKLOAD_STATE. */
+export function chooseWhereItIs({ name, asked, situation, hosts }: Choice): Host {
+  if (asked !== undefined) return askedHost(asked, hosts);
+  const { host, record } = situation;
+  const sight = mainSight(situation);
+  if (sight) return sight.host;
+  if (record?.desired === 'running' && host) return host;
+  throw new PxenError('WORKLOAD_STATE', `${name} is on no node`, {
+    details: [host ? `it was last started on ${called(host)}` : `start it: mesh workload start -w ${name}`],
+  });
+}
+
+function askedHost(asked: string, hosts: readonly Host[]): Host {
+  const host = hosts.find(({ id }) => id === asked);
+  if (host) return host;
+  throw new PxenError('NOT_FOUND', `no node has the id ${asked}`, { details: ['see: mesh node info'] });
+}
+
+function placedHost(workload: string, placement: string, hosts: readonly Host[]): Host {
+  const host = hosts.find(({ id, name }) => id === placement || name === placement);
+  if (host) return host;
+  const near = nearest(
+    placement,
+    hosts.flatMap(({ id, name }) => [id, ...(name === undefined ? [] : [name])]),
+  );
+  throw new PxenError(
+    'NOT_FOUND',
+    `${workload}: its placement.node is ${quote(placement)}, and no node is called that`,
+    {
+      details: [near === undefined ? 'see: mesh node info' : `did you mean ${near}?`],
+    },
+  );
+}
+
+/** Most candidates that an error lists. */
+const MOST_CANDIDATES = 8;
+
+function onlyHost(workload: string, hosts: readonly Host[]): Host {
+  const there = hosts.filter(isThere);
+  const [first, second] = there;
+  if (!first)
+    throw new PxenError('NODE_UNREACHABLE', `${workload}: no node is up`, {
+      details: ['see: mesh node info'],
+    });
+  if (!second) return first;
+  const names = there.slice(0, MOST_CANDIDATES).map(called);
+  const more = there.length - names.length;
+  throw new PxenError(
+    'USAGE',
+    `${workload}: on which node? It was never started, and its file has no placement.node`,
+    {
+      details: [`give one with -n: ${[...names, ...(more > 0 ? [`and ${more} more`] : [])].join(', ')}`],
+    },
+  );
+}
+
+/**
+ * Why it must not be started on this node: it runs, or may run, on another one. Two machines with one disk and one
+ * address do more harm than none. Whether it runs on this very node, its agent knows best.
+ */
+export function startConflict(name: string, to: Host, situation: Situation): PxenError | undefined {
+  const elsewhere = situation.sights.filter(({ host, status }) => host.id !== to.id && isAlive(status));
+  const running = elsewhere.find(({ host }) => isThere(host));
+  if (running) return runsElsewhere(name, running);
+  const { host, record, returning } = situation;
+  if (record?.desired !== 'running' || record.node === to.id) return undefined;
+  const place = host ? called(host) : record.node;
+  if (returning)
+    return refusal(`${name} is being brought back on ${place}, where it ran before that node rebooted`, name);
+  if (host?.state === 'up') return undefined;
+  return new PxenError('WORKLOAD_STATE', `${name} may still run on ${place}, which does not report now`, {
+    details: [
+      `bring that node back, or, when it is off for sure: mesh workload stop -w ${name}; then start it here`,
+    ],
+  });
+}
+
+function runsElsewhere(name: string, { host, status }: Sight): PxenError {
+  const state = status.state === 'running' ? 'runs already' : `is ${status.state}`;
+  return refusal(`${name} ${state} on ${called(host)}`, name);
+}
+
+function refusal(message: string, name: string): PxenError {
+  return new PxenError('WORKLOAD_STATE', message, {
+    details: [`stop it there first: mesh workload stop -w ${name}`],
+  });
+}
