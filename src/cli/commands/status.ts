@@ -24,7 +24,8 @@ function screenOf(context: Context, status: Status): string {
       ['network', `${network.address}/${network.prefix} on ${network.interface}`],
       ['ports', status.ports.map(({ what, protocol, port }) => `${what} ${protocol}/${port}`).join(', ')],
       ['dhcp', dhcpText(status)],
-      ['nodes', nodesText(status)],
+      ['nodes', countsText(status.nodes) ?? 'none seen yet'],
+      ['workloads', status.workloads ? (countsText(status.workloads) ?? 'none') : 'unknown'],
       ['overlays', `${several(status.overlays.folders, 'machine folder')} served`],
       ['recorder', `${status.capture.machines} machines, ${formatBytes(status.capture.bytes)} in memory`],
     ]),
@@ -46,7 +47,8 @@ function dhcpText({ dhcp: { mode, leases } }: Status): string {
   return leases ? `${mode}, ${leases.used} of ${leases.pool} addresses in use, ${leases.free} free` : mode;
 }
 
-function nodesText({ nodes }: Status): string {
-  const counts = Object.entries(nodes).map(([state, count]) => `${count} ${state}`);
-  return counts.length === 0 ? 'none seen yet' : counts.join(', ');
+/** `2 up, 1 silent`; undefined when there is nothing. */
+function countsText(states: Status['nodes']): string | undefined {
+  const counts = Object.entries(states).map(([state, count]) => `${count} ${state}`);
+  return counts.length === 0 ? undefined : counts.join(', ');
 }

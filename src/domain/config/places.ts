@@ -9,6 +9,8 @@ export interface Places {
   readonly overlays: string;
   /** What nodes need to know of host0, as the last pxend wrote it. */
   readonly site: string;
+  /** The workload files. */
+  readonly monoliths: string;
   readonly http: string;
   readonly tftp: string;
   readonly controlSocket: string;
@@ -24,6 +26,7 @@ export function placesUnder(root: string): Places {
     keys: at('var/pxen/state/keys'),
     overlays: at('var/pxen/state/overlays'),
     site: at('var/pxen/state/site.json'),
+    monoliths: at('var/pxen/monoliths'),
     http: at('srv/pxen/http'),
     tftp: at('srv/pxen/tftp'),
     controlSocket: at('run/pxen/pxend.sock'),

@@ -3,7 +3,7 @@ import type { Cidr } from '../../base/ipv4.ts';
 import { PROXY_OFFERS } from '../boot/policy.ts';
 import { ACCEL_POLICIES } from '../workload/facts.ts';
 import { reservations, subnets } from './subnets.ts';
-import { domain, duration, ipv4, leaseTime, list, port, range } from './values.ts';
+import { domain, duration, ipv4, leaseTime, list, port, range, size } from './values.ts';
 
 /** One key of /etc/pxen/pxen.yaml: the same record drives validation, defaults, PXEN_* variables, flags and docs/configuration.md. */
 export interface Setting<T> {
@@ -175,6 +175,18 @@ export const SETTINGS = {
     'kvm',
     "Who executes the instructions of workloads. kvm: only the node's hardware. auto: software (TCG, far slower) on nodes where KVM does not work. tcg: always software.",
     'kvm, auto or tcg',
+  ),
+  'isos.quota': setting(
+    size,
+    '0',
+    'How much all ISO images and disk images in /srv/pxen/http/isos may take together; mesh iso add keeps to it. 0: as much as the disk has.',
+    'a size such as 500M, 50G or 1T, or 0',
+  ),
+  'isos.keepFree': setting(
+    size,
+    '1G',
+    'What mesh iso add leaves free on the disk of /srv/pxen/http/isos; leases, overlays and logs may be on it, too.',
+    'a size such as 500M, 50G or 1T, or 0',
   ),
   'log.level': setting(
     z.enum(['debug', 'info', 'warn', 'error']),

@@ -37,6 +37,18 @@ export const range = z.string().transform((text, ctx): AddressRange => {
   return first && last && rest.length === 0 ? { first, last } : refuse(ctx);
 });
 
+/** `500M`, `50G`, `1T`: how much of a disk; 0 has no unit. */
+export const size = z.preprocess(
+  value => (value === 0 ? '0' : value),
+  z.string().regex(/^(0|[1-9]\d{0,6}[MGT])$/),
+);
+
+/** Bytes, in binary units. */
+export function bytesOfSize(text: string): number {
+  const power = ' KMGT'.indexOf(text.slice(-1));
+  return power < 1 ? Number(text) : Number(text.slice(0, -1)) * 1024 ** power;
+}
+
 function read<T>(parse: (text: string) => T | undefined) {
   return z.string().transform((text, ctx) => parse(text) ?? refuse(ctx));
 }

@@ -22,6 +22,7 @@ export class MountedFiles implements ServedFiles {
   async open(name: string): Promise<ServedFile | Refusal> {
     const relative = relativeName(name);
     if (relative === undefined) return forbidden(name, 'this name is not allowed');
+    if (isHidden(relative)) return forbidden(name, 'hidden files are not served');
     for (const { prefix, root } of this.#mounts) {
       if (!relative.startsWith(prefix)) continue;
       try {
@@ -47,6 +48,11 @@ function relativeName(name: string): string | undefined {
   // 4095: PATH_MAX of Linux without its NUL; a longer name cannot exist.
   if (relative.length > 4095 || relative.includes('\\') || relative.includes('\0')) return undefined;
   return parts.some(part => part === '' || part === '.' || part === '..') ? undefined : relative;
+}
+
+/** What begins with a dot is on its way or somebody's notes: unfinished downloads lie beside what they are to become. */
+function isHidden(relative: string): boolean {
+  return relative.split('/').some(part => part.startsWith('.'));
 }
 
 /** The real path of a file once every symlink is followed, or undefined when that leaves the root. */

@@ -20,7 +20,7 @@ describe('bash completes', () => {
   test.each([
     [
       ['mesh', ''],
-      ['system', 'overlay', 'node', 'workload', 'completion'],
+      ['system', 'overlay', 'node', 'workload', 'iso', 'engine', 'cost', 'place', 'completion'],
     ],
     [['mesh', 'no'], ['node']],
     [

@@ -3,6 +3,7 @@ import { formatBytes } from '../../../base/bytes.ts';
 import { quote } from '../../../base/diagnostic.ts';
 import { PxenError } from '../../../base/error.ts';
 import { imageName } from '../../../domain/iso/name.ts';
+import { WEB_PAGE } from '../../../domain/volume/content.ts';
 import type { Added } from '../../../io/files/isos.ts';
 import type { Context } from '../../context.ts';
 import { TransferLine } from '../../output/transfer.ts';
@@ -28,21 +29,23 @@ export async function isoAdd(context: Context, given: string, options: AddOption
       onProgress: (received, total) => line.at(name, received, total),
     }),
   ).finally(() => line.clear());
-  if (context.json) context.terminal.json({ name, url: urlOf(name), ...textOf(added) });
+  if (context.json) context.terminal.json({ name, url: urlOf(name), ...asJson(added) });
   else print(context, name, added, urlOf(name), context.now() - startedAt);
   return 0;
 }
 
 function print({ terminal }: Context, name: string, added: Added, url: string, milliseconds: number): void {
-  const { bytes, outcome, sha256 } = added;
+  const { bytes, kind, outcome, sha256 } = added;
   const seconds = Math.round(milliseconds / 1000);
   const time = outcome === 'already there' || seconds < 1 ? '' : ` in ${seconds} s`;
   terminal.print(`${name}: ${outcome}, ${formatBytes(bytes)}${time}, SHA-256 ${sha256}`);
   terminal.print(`nodes fetch it from ${url}`);
+  if (kind === WEB_PAGE)
+    terminal.warn(`mesh: ${name} looks like ${kind}; does the URL lead to the image itself?`);
 }
 
-function textOf({ bytes, outcome, sha256 }: Added): Pick<Added, 'bytes' | 'outcome' | 'sha256'> {
-  return { outcome, bytes, sha256 };
+function asJson({ bytes, kind, outcome, sha256 }: Added): object {
+  return { outcome, bytes, sha256, kind };
 }
 
 /** What begins with a scheme is a URL. */

@@ -107,6 +107,7 @@ describe('mesh system status', () => {
     ports: [{ what: 'TFTP', protocol: 'udp', port: 69 }],
     dhcp: { mode: 'server', leases: { pool: 100, used: 3, free: 97 } },
     nodes: { up: 2, stalled: 1 },
+    workloads: { running: 3, lost: 1 },
     overlays: { folders: 4 },
     capture: { machines: 3, bytes: 2_000_000 },
     problems: [{ at: 1_700_000_040_000, node: '91d5815f', text: 'kernel \u001b[31mmissing' }],
@@ -118,13 +119,14 @@ describe('mesh system status', () => {
     expect(await systemStatus(seen.context)).toBe(1);
     expect(`\n${seen.out}`).toMatchInlineSnapshot(`
       "
-      pxend     0.1.0, up 2 h
-      network   10.77.0.1/24 on eth1
-      ports     TFTP udp/69
-      dhcp      server, 3 of 100 addresses in use, 97 free
-      nodes     2 up, 1 stalled
-      overlays  4 machine folders served
-      recorder  3 machines, 1.9 MiB in memory
+      pxend      0.1.0, up 2 h
+      network    10.77.0.1/24 on eth1
+      ports      TFTP udp/69
+      dhcp       server, 3 of 100 addresses in use, 97 free
+      nodes      2 up, 1 stalled
+      workloads  3 running, 1 lost
+      overlays   4 machine folders served
+      recorder   3 machines, 1.9 MiB in memory
 
       dhcp: no free address
 

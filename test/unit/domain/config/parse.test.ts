@@ -314,6 +314,24 @@ const EDGES: Record<SettingPath, { taken: [string, unknown][]; refused: string[]
     ],
     refused: ['trace', 'INFO'],
   },
+  'isos.quota': {
+    taken: [
+      ['0', '0'],
+      ['"0"', '0'],
+      ['500M', '500M'],
+      ['50G', '50G'],
+    ],
+    refused: ['50', '50GB', '0G', '1.5G', '-1G', '50g'],
+  },
+  'isos.keepFree': { taken: [['1T', '1T']], refused: ['1K', 'none'] },
+  'workload.accel': {
+    taken: [
+      ['kvm', 'kvm'],
+      ['auto', 'auto'],
+      ['tcg', 'tcg'],
+    ],
+    refused: ['', 'KVM', 'hvf', 'true'],
+  },
   'log.format': {
     taken: [
       ['text', 'text'],

@@ -14,7 +14,10 @@ beforeAll(() => {
   for (const name of ['tftp/sub', 'http/boot', 'tftp-secret', 'tftp/boot'])
     mkdirSync(join(folder, name), { recursive: true });
   writeFileSync(join(folder, 'tftp/undionly.kpxe'), 'loader');
-  writeFileSync(join(folder, 'tftp/..dots'), 'dots');
+  writeFileSync(join(folder, 'tftp/do..ts'), 'dots');
+  writeFileSync(join(folder, 'tftp/.hidden'), 'on its way');
+  mkdirSync(join(folder, 'tftp/.git'));
+  writeFileSync(join(folder, 'tftp/.git/config'), 'secret');
   writeFileSync(join(folder, 'tftp/Grüße'), 'utf-8');
   writeFileSync(join(folder, 'tftp/constructor'), 'an odd name');
   writeFileSync(join(folder, 'tftp/boot/old'), 'from the tftp folder');
@@ -55,7 +58,7 @@ describe('MountedFiles', () => {
     ['/undionly.kpxe', 'loader'],
     ['//undionly.kpxe', 'loader'],
     ['pxe.0', 'loader'],
-    ['..dots', 'dots'],
+    ['do..ts', 'dots'],
     ['Grüße', 'utf-8'],
     ['constructor', 'an odd name'],
     ['boot/vmlinuz', 'kernel'],
@@ -70,6 +73,9 @@ describe('MountedFiles', () => {
     ['', 'forbidden', '"": this name is not allowed'],
     ['./undionly.kpxe', 'forbidden', '"./undionly.kpxe": this name is not allowed'],
     ['sub//x', 'forbidden', '"sub//x": this name is not allowed'],
+    ['.hidden', 'forbidden', '".hidden": hidden files are not served'],
+    ['..hidden', 'forbidden', '"..hidden": hidden files are not served'],
+    ['.git/config', 'forbidden', '".git/config": hidden files are not served'],
     ['evil', 'forbidden', '"evil": it leads out of the served folder'],
     ['sibling/key', 'forbidden', '"sibling/key": it leads out of the served folder'],
     ['zero', 'forbidden', '"zero": it leads out of the served folder'],

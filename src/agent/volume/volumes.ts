@@ -1,0 +1,263 @@
+import { quote, several } from '../../base/diagnostic.ts';
+import { asPxenError, PxenError } from '../../base/error.ts';
+import type { Clock } from '../../base/ports.ts';
+import { decideVolume, type Found, isDonor, isOwn, volumeProblems } from '../../domain/volume/decide.ts';
+import { judgeContent } from '../../domain/volume/judge.ts';
+import type { Ledger, VolumeRecord } from '../../domain/volume/record.ts';
+import type { Volume, Workload } from '../../domain/workload/workload.ts';
+import { download } from '../../io/files/download.ts';
+import { dropPart } from '../../io/files/part.ts';
+import { Ledgers, readMarker, removeMarker, writeMarker } from './ledgers.ts';
+import { Places } from './place.ts';
+import { type Donor, Sources, type Wanted } from './sources.ts';
+
+export interface VolumesOptions {
+  /** `/` on a node. */
+  readonly root: string;
+  /** Fetches a URL. */
+  readonly http?: typeof download | undefined;
+  readonly clock: Clock;
+  /** One plain line. */
+  readonly say: (line: string) => void;
+}
+
+export interface Ensuring {
+  /** At most four times a second for each volume. */
+  readonly progress: (volumeId: number, path: string, received: number, total?: number) => void;
+  readonly signal: AbortSignal;
+  /** No virtual machine of the workload lives, so what a dead one has left is replaced. */
+  readonly starting?: boolean | undefined;
+}
+
+/** Takes back what one `ensure` has fetched, and nothing else. Never rejects. */
+export type Undo = () => Promise<void>;
+
+/** The files of workloads on this node (MH-11 to MH-19, X-2). */
+export class Volumes {
+  readonly #places: Places;
+  readonly #ledgers: Ledgers;
+  readonly #sources: Sources;
+  readonly #say: (line: string) => void;
+
+  constructor({ clock, http = download, root, say }: VolumesOptions) {
+    this.#places = new Places(root);
+    this.#ledgers = new Ledgers(root, say);
+    this.#sources = new Sources({ places: this.#places, http, clock });
+    this.#say = say;
+  }
+
+  /** Reads what an earlier agent has recorded. */
+  async start(): Promise<void> {
+    this.#ledgers.load();
+  }
+
+  /**
+   * Fetches what is missing; what is there already is never overwritten. Rejects with WORKLOAD_INVALID and every problem
+   * at once, or with what kept a file from coming, and then nothing is left of what it fetched. The undo is for a start
+   * that fails later on; a download ignores it.
+   */
+  async ensure(workload: Workload, on: Ensuring): Promise<Undo> {
+    const found = await this.#look(workload, on.starting !== true);
+    const problems = await this.#contentProblems(workload, found);
+    const arrival = new Arrival(workload, this.#claim(workload, found, problems));
+    const undo = (): Promise<void> => this.#undo(arrival);
+    try {
+      for (const volume of workload.volumes) await this.#bring(volume, found, arrival, on);
+      await this.#ledgers.save(workload.uuid);
+      return undo;
+    } catch (error) {
+      await undo();
+      throw error;
+    }
+  }
+
+  /** A virtual machine has them now: what it leaves when it dies is nothing to start from. */
+  async taken({ uuid }: Workload): Promise<void> {
+    const ledger = this.#ledgers.of(uuid);
+    if (!ledger) return;
+    this.#ledgers.set({ ...ledger, volumes: ledger.volumes.map(record => ({ ...record, used: true })) });
+    await this.#ledgers.save(uuid);
+  }
+
+  /** After a stop: deletes the ephemeral ones that no other workload has. Returns the deleted paths. */
+  async release(workload: Workload): Promise<readonly string[]> {
+    const recorded = this.#ledgers.of(workload.uuid)?.volumes ?? [];
+    await this.#ledgers.forget(workload.uuid);
+    const known = workload.volumes.map(({ path }) => path);
+    const volumes = [...workload.volumes, ...recorded.filter(({ path }) => !known.includes(path))];
+    const deleted: string[] = [];
+    for (const { ephemeral, path } of volumes) {
+      if (!this.#isShared(workload.uuid, path)) await dropPart(await this.#places.inside(path));
+      if (ephemeral && (await this.#delete(workload.uuid, path))) deleted.push(path);
+    }
+    return deleted;
+  }
+
+  /** Which paths of the workload are there, and which of these it placed itself (X-2). */
+  async paths(workload: Workload): Promise<{ existing: string[]; owned: string[] }> {
+    const found = await this.#look(workload);
+    const there = workload.volumes.filter(({ id }) => found.get(id)?.what !== 'nothing');
+    const own = there.filter(({ id }) => isOwn(workload.uuid, found.get(id) ?? { what: 'nothing' }));
+    return { existing: there.map(({ path }) => path), owned: own.map(({ path }) => path) };
+  }
+
+  /** What each volume takes on the node, bytes, by volume id. */
+  async sizes(workload: Workload): Promise<Map<number, number>> {
+    const sizes = new Map<number, number>();
+    for (const { id, path } of workload.volumes) {
+      const { bytes } = await this.#places.look(path);
+      if (bytes !== undefined) sizes.set(id, bytes);
+    }
+    return sizes;
+  }
+
+  async #look({ uuid, volumes }: Workload, inUse = true): Promise<Map<number, Found>> {
+    const records = this.#ledgers.of(uuid)?.volumes ?? [];
+    const found = new Map<number, Found>();
+    for (const { id, path } of volumes) {
+      const place = await this.#places.look(path);
+      const marker = place.what === 'file' ? await readMarker(this.#places.real(path)) : undefined;
+      const record = records.find(one => one.path === path);
+      found.set(id, { ...place, marker, record, inUse, shared: this.#isShared(uuid, path) });
+    }
+    return found;
+  }
+
+  #isShared(uuid: string, path: string): boolean {
+    return this.#ledgers.others(uuid).some(({ volumes }) => volumes.some(other => other.path === path));
+  }
+
+  /** Of the files that are there and stay. */
+  async #contentProblems({ uuid, volumes }: Workload, found: ReadonlyMap<number, Found>): Promise<string[]> {
+    const problems: string[] = [];
+    for (const volume of volumes) {
+      const place = found.get(volume.id) ?? { what: 'nothing' };
+      if (decideVolume(uuid, volume, place).kind !== 'keep') continue;
+      const trouble = judgeContent(volume.type, await this.#places.head(volume.path));
+      if (trouble) problems.push(`platform.volume.${volume.id}.path: ${quote(volume.path)} ${trouble}`);
+    }
+    return problems;
+  }
+
+  /** From here on the paths are taken, so that no other workload gets them meanwhile. Returns what was claimed before. */
+  #claim(
+    workload: Workload,
+    found: ReadonlyMap<number, Found>,
+    contentProblems: readonly string[],
+  ): Ledger | undefined {
+    const { name, uuid, volumes } = workload;
+    const problems = [...volumeProblems(workload, found, this.#ledgers.others(uuid)), ...contentProblems];
+    if (problems.length > 0)
+      throw new PxenError('WORKLOAD_INVALID', `${name}: ${several(problems.length, 'problem')}`, {
+        details: problems,
+      });
+    const before = this.#ledgers.of(uuid);
+    const paths = volumes.map(({ path }) => path);
+    const earlier = before?.volumes.filter(({ path }) => !paths.includes(path)) ?? [];
+    const records = volumes.map(volume => recordOf(volume, found.get(volume.id)));
+    this.#ledgers.set({ uuid, name, volumes: [...earlier, ...records] });
+    return before;
+  }
+
+  async #bring(
+    volume: Volume,
+    found: ReadonlyMap<number, Found>,
+    arrival: Arrival,
+    { progress, signal }: Ensuring,
+  ): Promise<void> {
+    const { uuid } = arrival.workload;
+    const { id, path, source } = volume;
+    const { kind } = decideVolume(uuid, volume, found.get(id) ?? { what: 'nothing' });
+    if (kind === 'keep' || source === undefined) return;
+    if (kind === 'replace') await this.#delete(uuid, path);
+    arrival.folders.push(...(await this.#places.makeFolders(path)));
+    arrival.paths.push(path);
+    await this.#mark(uuid, { ...volume, source });
+    const tell = (received: number, total?: number): void => progress(id, path, received, total);
+    await this.#obtain(arrival.workload, { volume: { ...volume, source }, progress: tell, signal });
+  }
+
+  async #obtain({ uuid }: Workload, wanted: Wanted): Promise<void> {
+    const { volume } = wanted;
+    const { sha256, validator } = await this.#sources.obtain(wanted, () => this.#donors(volume));
+    const { version } = await this.#places.look(volume.path);
+    this.#update(uuid, { ...volume, fetched: true, used: false, sha256, validator, version });
+    await this.#ledgers.save(uuid);
+  }
+
+  #update(uuid: string, record: VolumeRecord): void {
+    const ledger = this.#ledgers.of(uuid);
+    if (!ledger) return;
+    const volumes = ledger.volumes.map(one => (one.path === record.path ? record : one));
+    this.#ledgers.set({ ...ledger, volumes });
+  }
+
+  /** The volumes of all workloads on this node that hold just what is to be fetched. */
+  async #donors(volume: Volume): Promise<Donor[]> {
+    const donors: Donor[] = [];
+    for (const record of this.#ledgers.all().flatMap(({ volumes }) => volumes)) {
+      const { path, sha256, source, validator, writable } = record;
+      if (source !== volume.source || sha256 === undefined) continue;
+      const { version } = await this.#places.look(path);
+      if (isDonor(record, volume, version)) donors.push({ path, sha256, validator, writable });
+    }
+    return donors;
+  }
+
+  /**
+   * The marker is there before the file is: a file of ours without one would count as somebody else's when the agent
+   * dies in between. What is gone after a reboot anyway needs none, but for a persistent volume it is asked for.
+   */
+  async #mark(uuid: string, { ephemeral, path, sha256, source }: Wanted['volume']): Promise<void> {
+    if (ephemeral && !(await this.#places.outlivesReboot(path))) return;
+    await writeMarker(this.#places.real(path), { uuid, source, sha256, ephemeral });
+  }
+
+  /** True when a file is gone; not when it is somebody else's. */
+  async #delete(uuid: string, path: string): Promise<boolean> {
+    if (this.#isShared(uuid, path)) return false;
+    const real = this.#places.real(path);
+    const marker = await readMarker(real);
+    if (marker?.ephemeral === false && marker.uuid !== uuid) return false;
+    const gone = await this.#places.remove(path);
+    await removeMarker(real);
+    return gone;
+  }
+
+  async #undo({ before, folders, paths, workload }: Arrival): Promise<void> {
+    try {
+      for (const path of paths) await this.#delete(workload.uuid, path);
+      await this.#places.removeFolders(folders);
+      if (before) this.#ledgers.set(before);
+      else await this.#ledgers.forget(workload.uuid);
+      await this.#ledgers.save(workload.uuid);
+    } catch (thrown) {
+      this.#say(`${workload.name}: cannot take back its volumes: ${asPxenError(thrown).message}`);
+    }
+  }
+}
+
+/** What one `ensure` has done so far. */
+class Arrival {
+  readonly workload: Workload;
+  /** What the workload had before. */
+  readonly before: Ledger | undefined;
+  /** Fetched, or about to be. */
+  readonly paths: string[] = [];
+  /** Made for them, the innermost first. */
+  readonly folders: string[] = [];
+
+  constructor(workload: Workload, before: Ledger | undefined) {
+    this.workload = workload;
+    this.before = before;
+  }
+}
+
+/** What is known of a file that is there already stays known. */
+function recordOf({ ephemeral, id, path, source, writable }: Volume, found: Found | undefined): VolumeRecord {
+  const asked = { id, path, source, writable, ephemeral };
+  const known = found?.record;
+  if (!known || known.version !== found.version)
+    return { ...asked, fetched: false, used: known?.used ?? false };
+  return { ...known, id, writable, ephemeral };
+}
