@@ -17,6 +17,8 @@ export const statusSchema = z.object({
   }),
   /** How many nodes are in each state; states without a node are absent. */
   nodes: z.record(z.string(), z.number()),
+  /** How many workloads are in each state, as `mesh workload list` shows it. */
+  workloads: z.record(z.string(), z.number()).optional(),
   overlays: z.object({ folders: z.number() }),
   capture: z.object({ machines: z.number(), bytes: z.number() }),
   /** The latest of all nodes, newest first. */

@@ -3,6 +3,8 @@ import { type Diagnostic, nearest, quote } from '../base/diagnostic.ts';
 import { messageOf } from '../base/error.ts';
 import type { WorkloadFacts } from '../domain/workload/facts.ts';
 import { shownKey } from '../domain/workload/locate.ts';
+import { eitherOf } from '../domain/workload/values.ts';
+import { ENGINES } from '../domain/workload/workload.ts';
 
 /** The most entries of one kind that a node, or a file that stands for one, may tell of. */
 const MOST = 65_536;
@@ -40,6 +42,20 @@ export const workloadFactsSchema = z.strictObject(
       )
       .optional(),
     vhostNet: flag.optional(),
+    engines: list(z.enum(ENGINES, eitherOf(ENGINES))).optional(),
+    hugepages: list(
+      z.strictObject(
+        { path, pageKiB: wholeNumber, free: wholeNumber },
+        'an object such as {"path": "/dev/hugepages", "pageKiB": 2048, "free": 0}',
+      ),
+    ).optional(),
+    vsockCids: list(wholeNumber).optional(),
+    devices: list(
+      z.strictObject(
+        { type: name, address: name },
+        'an object such as {"type": "nvidia-gpu", "address": "0000:01:00.0"}',
+      ),
+    ).optional(),
   },
   'an object such as {"nproc": 4}',
 ) satisfies z.ZodType<WorkloadFacts>;
@@ -66,7 +82,7 @@ function problemsOf(issue: z.core.$ZodIssue, given: unknown, file: string): Diag
     const got = value === undefined ? {} : { got: written(value) };
     return [{ file, key: issue.path.join('.') || 'file', ...got, expected: issue.message }];
   }
-  const known = issue.path.length === 0 ? Object.keys(workloadFactsSchema.shape) : ['usable', 'reason'];
+  const known = knownIn(issue.path);
   return issue.keys.map(key => {
     const near = nearest(key, known);
     const hint = near === undefined ? '' : `; did you mean ${near}?`;
@@ -74,6 +90,18 @@ function problemsOf(issue: z.core.$ZodIssue, given: unknown, file: string): Diag
     return { file, key: shownKey(where), got: 'an unknown key', expected: `a known key${hint}` };
   });
 }
+
+/** The keys of the facts themselves, or of an object in them. */
+function knownIn([fact]: readonly PropertyKey[]): readonly string[] {
+  if (fact === undefined) return Object.keys(workloadFactsSchema.shape);
+  return PARTS[String(fact)] ?? [];
+}
+
+const PARTS: Readonly<Record<string, readonly string[]>> = {
+  kvm: ['usable', 'reason'],
+  hugepages: ['path', 'pageKiB', 'free'],
+  devices: ['type', 'address'],
+};
 
 function valueAt(given: unknown, path: readonly PropertyKey[]): unknown {
   return path.reduce((value: unknown, key) => new Map(Object.entries(value ?? {})).get(String(key)), given);

@@ -50,7 +50,10 @@ export const workloadRunSchema = z.object({
   verb: z.enum(VERBS),
   /** Names, exactly. */
   workloads: z.array(z.string().min(1).max(256)).min(1).max(4096),
-  /** Absent: where it runs, or was last started, or `placement.node` of the file; else the only node there is. */
+  /**
+   * Absent: for a start or download `placement.node` of the file, or where it was last, or the only node there is; for all
+   * else where it is.
+   */
   node: machineIdSchema.optional(),
   timeoutSeconds: z.number().nonnegative().max(3600).default(20),
   dryRun: z.boolean().default(false),

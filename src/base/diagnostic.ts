@@ -42,12 +42,14 @@ export function quote(value: string): string {
 
 /** The known word nearest to a mistyped one, or undefined when none is near (more than a third of its letters differ). */
 export function nearest(word: string, known: readonly string[]): string | undefined {
+  const most = Math.max(1, Math.floor(word.length / 3));
   const ranked = known
+    // Each letter more or less is a step by itself: the others need no look.
+    .filter(candidate => Math.abs(candidate.length - word.length) <= most)
     .map(candidate => ({ candidate, distance: editDistance(word, candidate) }))
     .sort((a, b) => a.distance - b.distance || a.candidate.localeCompare(b.candidate));
   const best = ranked[0];
-  if (!best || best.distance > Math.max(1, Math.floor(word.length / 3))) return undefined;
-  return best.candidate;
+  return best && best.distance <= most ? best.candidate : undefined;
 }
 
 /** Letters to add, drop, change or swap with their neighbour (the commonest slip of all) to get from one word to the other. */

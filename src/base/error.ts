@@ -75,6 +75,11 @@ export const ERROR_KINDS = {
     about: 'The operating system refused: root rights (or a capability) are missing.',
   },
   NO_SPACE: { exit: 1, http: 507, about: 'The file system or the quota has no room for a file.' },
+  PLACEMENT_INVALID: {
+    exit: 2,
+    http: 422,
+    about: 'A file of hardware, realms, costs or a snapshot has problems; all of them are listed.',
+  },
   PORT_IN_USE: { exit: 1, http: 500, about: 'Another program already listens on a port that pxend needs.' },
   RATE_LIMITED: {
     exit: 77,

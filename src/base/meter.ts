@@ -13,6 +13,9 @@ interface HistogramKind {
   readonly buckets: readonly number[];
 }
 
+/** Who reads the figures: anybody on the network sees none that names a machine or a workload. */
+export type Audience = 'anybody' | 'trusted';
+
 /** What an HTTP request was for. */
 export const HTTP_ARTEFACTS = ['file', 'script', 'overlay', 'api', 'metrics'] as const;
 export type HttpArtefact = (typeof HTTP_ARTEFACTS)[number];

@@ -1,5 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import { type LabelsOf, METRICS, type Meter, type MetricName } from '../base/meter.ts';
+import { type Audience, type LabelsOf, METRICS, type Meter, type MetricName } from '../base/meter.ts';
 
 /** A figure that is looked up when somebody asks, such as the nodes in each state. */
 export interface Sample {
@@ -7,10 +7,12 @@ export interface Sample {
   readonly about: string;
   /** `counter` where it only grows. */
   readonly kind: 'gauge' | 'counter';
-  /** Its one label; undefined where it has none. */
-  readonly label?: string;
-  /** One value for each value of the label; the key means nothing without a label. */
-  readonly read: () => Iterable<readonly [string, number]>;
+  /** Its labels name machines or workloads: not for everybody. */
+  readonly named?: boolean;
+  /** Its label or labels; undefined where it has none. */
+  readonly label?: string | readonly string[];
+  /** One value for each value of the label, or for each set of values; the key means nothing without a label. */
+  readonly read: () => Iterable<readonly [string | readonly string[], number]>;
 }
 
 /** A rendering is given again for so long: who asks in a loop costs no more. Milliseconds. */
@@ -19,9 +21,11 @@ const FRESH = 1000;
 /** All figures of a pxend, with those of its process and event loop, for Prometheus. */
 export class PromMeter implements Meter {
   readonly #registry = new Registry();
+  /** Figures that name somebody. */
+  readonly #named = new Registry();
   readonly #counters = new Map<string, Counter>();
   readonly #histograms = new Map<string, Histogram>();
-  #rendered: { readonly text: Promise<string>; readonly at: number } | undefined;
+  readonly #rendered = new Map<Audience, { readonly text: Promise<string>; readonly at: number }>();
 
   constructor() {
     const registers = [this.#registry];
@@ -45,15 +49,20 @@ export class PromMeter implements Meter {
     this.#histograms.get(name)?.observe(plain(labels), value);
   }
 
-  sample({ name, about, kind, label, read }: Sample): void {
-    const labelsFor = (key: string): Record<string, string> => (label === undefined ? {} : { [label]: key });
-    const common = { name, help: about, labelNames: label === undefined ? [] : [label] };
-    const registers = [this.#registry];
+  /** What is not read any more is not shown any more. */
+  sample({ name, about, kind, label = [], named = false, read }: Sample): void {
+    const labelNames = typeof label === 'string' ? [label] : [...label];
+    const labelsFor = (key: string | readonly string[]): Record<string, string> =>
+      Object.fromEntries(
+        labelNames.map((each, at) => [each, typeof key === 'string' ? key : (key[at] ?? '')]),
+      );
+    const registers = [named ? this.#named : this.#registry];
+    const common = { name, help: about, labelNames, registers };
     if (kind === 'gauge') {
       const gauge: Gauge = new Gauge({
         ...common,
-        registers,
         collect: () => {
+          gauge.reset();
           for (const [key, value] of read()) gauge.set(labelsFor(key), value);
         },
       });
@@ -61,7 +70,6 @@ export class PromMeter implements Meter {
     }
     const counter: Counter = new Counter({
       ...common,
-      registers,
       collect: () => {
         counter.reset();
         for (const [key, value] of read()) counter.inc(labelsFor(key), value);
@@ -70,12 +78,17 @@ export class PromMeter implements Meter {
   }
 
   /** The text format of Prometheus. */
-  render(now: number): Promise<string> {
-    const last = this.#rendered;
+  render(now: number, audience: Audience): Promise<string> {
+    const last = this.#rendered.get(audience);
     if (last && now - last.at < FRESH && now >= last.at) return last.text;
-    const text = this.#registry.metrics();
-    this.#rendered = { text, at: now };
+    const text = this.#metrics(audience);
+    this.#rendered.set(audience, { text, at: now });
     return text;
+  }
+
+  async #metrics(audience: Audience): Promise<string> {
+    const common = await this.#registry.metrics();
+    return audience === 'anybody' ? common : `${common}${await this.#named.metrics()}`;
   }
 }
 

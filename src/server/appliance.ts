@@ -1,14 +1,19 @@
+import { AGENT_SOCKET } from '../api/agent.ts';
 import { PATHS } from '../api/paths.ts';
 import type { Service } from '../base/ports.ts';
 import { firstOf } from '../base/served.ts';
 import { answerOverlay } from '../domain/boot/access.ts';
 import type { Places } from '../domain/config/places.ts';
 import type { MachineId } from '../domain/machine/genid.ts';
+import { MonolithFolder } from '../io/files/monoliths.ts';
 import { MountedFiles } from '../io/files/served.ts';
 import { InotifyFolders } from '../io/files/watching.ts';
 import { ApiTokenFile } from '../io/keys/api-token.ts';
 import { sqliteBootTokens } from '../io/sqlite/boot-tokens.ts';
 import { sqliteLeases } from '../io/sqlite/leases.ts';
+import { sqliteWorkloads } from '../io/sqlite/workloads.ts';
+import type { SshOptions } from '../io/ssh/connect.ts';
+import { SshLinks } from '../io/ssh/link.ts';
 import { sshRunner } from '../io/ssh/run.ts';
 import { bindError, openUdp } from '../io/udp.ts';
 import { DhcpService } from '../service/dhcp/dhcp.ts';
@@ -20,6 +25,7 @@ import { Remote } from '../service/remote.ts';
 import { BootScripts } from '../service/scripts.ts';
 import { TftpService } from '../service/tftp/service.ts';
 import { BootTokens } from '../service/tokens.ts';
+import { Workloads } from '../service/workload/workloads.ts';
 import { backstage } from './backstage.ts';
 import { BootFiles } from './bootfiles.ts';
 import { addFigures } from './figures.ts';
@@ -49,17 +55,19 @@ export async function openAppliance(parts: ApplianceParts): Promise<Appliance> {
   const scripts = openScripts(base, tokens);
   const dhcp = openDhcp(base);
   const tftp = openTftp(base, scripts);
+  const workloads = openWorkloads(base);
   const services: Service[] = [
     base.registry,
     tokens,
     new BootFiles(base.places, base.config, base.log),
     new FirstBuild(base),
     ...openWatch(base),
-    openHttp(base, { tokens, scripts, apiTokens, dhcp, services: () => services }),
+    workloads,
+    openHttp(base, { tokens, scripts, apiTokens, dhcp, workloads, services: () => services }),
     tftp,
     ...(dhcp ? [dhcp] : openProxy(base)),
   ];
-  addFigures(base.meter, { registry: base.registry, tftp, dhcp });
+  addFigures(base.meter, { registry: base.registry, tftp, dhcp, workloads });
   base.meter.start();
   return { services, summary: summaryOf(base.config, base.network), close: () => base.database.close() };
 }
@@ -126,21 +134,43 @@ function openWatch({ config, places, overlays, names, chronicle, common }: Found
   return [new OverlayWatch({ ...common, overlays, folders, chronicle, onBuilt: () => names.refresh() })];
 }
 
+function openWorkloads(base: Foundation): Workloads {
+  const { config, database, names, places, registry, common } = base;
+  const named = <T extends { id: MachineId }>(host: T): T => ({ ...host, name: names.of(host.id) });
+  return new Workloads({
+    ...common,
+    files: new MonolithFolder(places.monoliths),
+    store: sqliteWorkloads(database),
+    hosts: () => registry.hosts().map(named),
+    host: id => {
+      const host = registry.host(id);
+      return host && named(host);
+    },
+    links: new SshLinks({ ...sshTo(base), socket: AGENT_SOCKET, clock: common.clock }),
+    accel: config['workload.accel'],
+  });
+}
+
+/** Root of every node, by the key that its overlay brings. */
+function sshTo({ keys }: Foundation): SshOptions {
+  return { privateKey: async () => (await keys.host0()).privateKey, user: 'root', port: 22 };
+}
+
 interface HttpNeighbours {
   readonly tokens: BootTokens;
   readonly scripts: BootScripts;
   readonly apiTokens: ApiTokenFile;
   readonly dhcp: DhcpService | undefined;
+  readonly workloads: Workloads;
   readonly services: () => readonly Service[];
 }
 
 function openHttp(
   base: Foundation,
-  { tokens, scripts, apiTokens, dhcp, services }: HttpNeighbours,
+  { tokens, scripts, apiTokens, dhcp, workloads, services }: HttpNeighbours,
 ): HttpService {
-  const { config, network, places, keys, recorder, names, meter, log, common } = base;
-  const privateKey = async (): Promise<string> => (await keys.host0()).privateKey;
-  const remote = new Remote({ run: sshRunner({ privateKey, user: 'root', port: 22 }), log });
+  const { config, network, places, recorder, names, meter, log, common } = base;
+  const remote = new Remote({ run: sshRunner(sshTo(base)), log });
   const startedAt = common.clock.now();
   return new HttpService({
     ...common,
@@ -151,12 +181,12 @@ function openHttp(
     bindError,
     files: httpFiles(places),
     script: (request, from) => scripts.answer(request, from),
-    metrics: () => meter.render(common.clock.now()),
+    metrics: audience => meter.render(common.clock.now(), audience),
     apiTokens: () => apiTokens.all(),
     observed: exchange => recorder.observed(exchange, exchange.path === PATHS.report),
     back: backstage({
       ...base,
-      ...{ remote, tokens, services },
+      ...{ remote, tokens, services, workloads },
       status: { config, network, recorder, startedAt, folders: () => names.count, dhcp },
     }),
   });

@@ -8,6 +8,7 @@ import type { Recorder } from '../service/recorder/recorder.ts';
 import type { Registry } from '../service/registry/registry.ts';
 import type { Remote } from '../service/remote.ts';
 import type { BootTokens } from '../service/tokens.ts';
+import type { Workloads } from '../service/workload/workloads.ts';
 import type { MachineNames } from './machines.ts';
 import { type StatusSources, statusOf } from './status.ts';
 
@@ -18,6 +19,7 @@ export interface BackstageParts {
   readonly chronicle: BuildChronicle;
   readonly tokens: BootTokens;
   readonly recorder: Recorder;
+  readonly workloads: Workloads;
   readonly status: StatusSources;
   /** Asked when health is asked: the list is complete only when the appliance is. */
   readonly services: () => readonly Service[];
@@ -25,14 +27,25 @@ export interface BackstageParts {
 
 /** What the API is told: the registry's nodes with the names of their folders, commands on nodes, and how every part is. */
 export function backstage(parts: BackstageParts): Backstage {
-  const { registry, remote, names, chronicle, tokens, services } = parts;
+  const { registry, remote, names, chronicle, tokens, services, workloads } = parts;
   return {
     async report(report, from, token) {
       const answer = await registry.report(report, from, token);
       // It came with the credential of the machine's own overlay, so that has arrived.
       if (token !== undefined) await tokens.burn(report.id);
+      workloads.heard(report.id);
       return answer;
     },
+    async workloads() {
+      await names.refresh();
+      return workloads.list();
+    },
+    async runWorkloads(request, onLine, abort) {
+      await names.refresh();
+      await workloads.run(request, onLine, abort);
+    },
+    workloadOutput: (name, wanted, abort) => workloads.output(name, wanted, abort),
+    workloadConsole: (name, abort) => workloads.console(name, abort),
     async nodes() {
       await names.refresh();
       return registry.nodes().map(node => withOverlay(node, names, chronicle));
@@ -60,7 +73,11 @@ export function backstage(parts: BackstageParts): Backstage {
     async status() {
       await names.refresh();
       const problems = registry.problems(MOST_PROBLEMS).map(each => ({ ...each, name: names.of(each.node) }));
-      const now = { parts: complaintsOf(services()), nodes: registry.nodes(), problems };
+      const now = {
+        ...{ parts: complaintsOf(services()), nodes: registry.nodes(), problems },
+        // A folder that cannot be listed is no reason to tell nothing at all.
+        workloads: await workloads.list().catch(() => undefined),
+      };
       return statusOf(parts.status, now);
     },
     health() {

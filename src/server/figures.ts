@@ -1,19 +1,22 @@
+import type { Usage } from '../domain/workload/status.ts';
 import type { PromMeter } from '../io/metrics.ts';
 import type { DhcpService } from '../service/dhcp/dhcp.ts';
 import type { Registry } from '../service/registry/registry.ts';
 import type { TftpService } from '../service/tftp/service.ts';
+import type { Workloads } from '../service/workload/workloads.ts';
 
 export interface FigureSources {
   readonly registry: Registry;
   readonly tftp: TftpService;
   /** Undefined where another server gives the addresses. */
   readonly dhcp: DhcpService | undefined;
+  readonly workloads: Workloads;
 }
 
 const NODE_STATES = ['booting', 'stalled', 'up', 'silent', 'unknown'] as const;
 
 /** The figures of /metrics that are looked up when somebody asks for them. */
-export function addFigures(meter: PromMeter, { registry, tftp, dhcp }: FigureSources): void {
+export function addFigures(meter: PromMeter, { registry, tftp, dhcp, workloads }: FigureSources): void {
   meter.sample({
     name: 'pxen_nodes',
     about: 'Machines that were ever seen, by state.',
@@ -31,6 +34,7 @@ export function addFigures(meter: PromMeter, { registry, tftp, dhcp }: FigureSou
     kind: 'gauge',
     read: () => [['', tftp.transfers]],
   });
+  addWorkloadFigures(meter, workloads);
   if (!dhcp) return;
   meter.sample({
     name: 'pxen_dhcp_datagrams_total',
@@ -46,6 +50,68 @@ export function addFigures(meter: PromMeter, { registry, tftp, dhcp }: FigureSou
     label: 'state',
     read: () => Object.entries(dhcp.addresses()),
   });
+}
+
+/** Of each workload, the counters of its node since its virtual machine started. Not of workloads whose node is silent. */
+const USAGE: readonly { name: string; kind: 'gauge' | 'counter'; about: string; of: keyof Usage }[] = [
+  {
+    name: 'pxen_workload_cpu_seconds_total',
+    kind: 'counter',
+    about: 'Processor time that the virtual machine has used.',
+    of: 'cpuSeconds',
+  },
+  {
+    name: 'pxen_workload_memory_bytes',
+    kind: 'gauge',
+    about: 'Memory of the node that the virtual machine holds.',
+    of: 'memoryBytes',
+  },
+  {
+    name: 'pxen_workload_disk_read_bytes_total',
+    kind: 'counter',
+    about: 'Bytes that the guest has read from its volumes.',
+    of: 'diskReadBytes',
+  },
+  {
+    name: 'pxen_workload_disk_written_bytes_total',
+    kind: 'counter',
+    about: 'Bytes that the guest has written to its volumes.',
+    of: 'diskWrittenBytes',
+  },
+  {
+    name: 'pxen_workload_network_received_bytes_total',
+    kind: 'counter',
+    about: 'Bytes that the guest has received on its bridged cards.',
+    of: 'networkReceivedBytes',
+  },
+  {
+    name: 'pxen_workload_network_sent_bytes_total',
+    kind: 'counter',
+    about: 'Bytes that the guest has sent on its bridged cards.',
+    of: 'networkSentBytes',
+  },
+];
+
+function addWorkloadFigures(meter: PromMeter, workloads: Workloads): void {
+  meter.sample({
+    name: 'pxen_workload_state',
+    about: '1 for the state that a workload is in.',
+    kind: 'gauge',
+    named: true,
+    label: ['workload', 'node', 'state'],
+    read: () => workloads.statuses().map(({ node, status }) => [[status.name, node, status.state], 1]),
+  });
+  for (const { of, ...metric } of USAGE)
+    meter.sample({
+      ...metric,
+      named: true,
+      label: ['workload', 'node'],
+      read: () =>
+        workloads.statuses().flatMap(({ node, status }) => {
+          const value = status.usage?.[of];
+          return value === undefined ? [] : [[[status.name, node], value] as const];
+        }),
+    });
 }
 
 /** A state without nodes is 0, not absent. */

@@ -1,5 +1,6 @@
 import type { NodeSummary } from '../api/nodes.ts';
 import type { Status } from '../api/status.ts';
+import type { WorkloadView } from '../api/workloads.ts';
 import { VERSION } from '../base/version.ts';
 import { PROXY_PORT } from '../domain/boot/decideproxy.ts';
 import type { Config, SiteNetwork } from '../domain/config/settings.ts';
@@ -21,6 +22,7 @@ export interface StatusSources {
 export interface StatusNow {
   readonly parts: Status['parts'];
   readonly nodes: readonly NodeSummary[];
+  readonly workloads: readonly WorkloadView[] | undefined;
   readonly problems: Status['problems'];
 }
 
@@ -36,6 +38,7 @@ export function statusOf(sources: StatusSources, now: StatusNow): Status {
     ports: portsOf(config),
     dhcp: { mode: config['dhcp.mode'], leases: leasesOf(sources.dhcp) },
     nodes: countStates(now.nodes),
+    workloads: now.workloads && countStates(now.workloads),
     overlays: { folders: sources.folders() },
     capture: recorder.usage(),
     problems: now.problems,
@@ -58,8 +61,8 @@ function leasesOf(dhcp: DhcpService | undefined): Status['dhcp']['leases'] {
   return { pool: used + free, used, free };
 }
 
-function countStates(nodes: readonly NodeSummary[]): Record<string, number> {
+function countStates(things: readonly { readonly state: string }[]): Record<string, number> {
   const counts = new Map<string, number>();
-  for (const { state } of nodes) counts.set(state, (counts.get(state) ?? 0) + 1);
+  for (const { state } of things) counts.set(state, (counts.get(state) ?? 0) + 1);
   return Object.fromEntries(counts);
 }

@@ -1,9 +1,8 @@
 import type { CtlLine } from '../api/ctl.ts';
 import { errorBody } from '../api/error.ts';
-import { asPxenError, PxenError } from '../base/error.ts';
-import type { Ipv4 } from '../base/ipv4.ts';
+import { asPxenError } from '../base/error.ts';
 import type { Log } from '../base/ports.ts';
-import type { CtlTarget, RunRemote } from '../domain/node/remote.ts';
+import { type CtlTarget, type RunRemote, reachable } from '../domain/node/remote.ts';
 
 export interface CtlOptions {
   /** For each node, connecting included. */
@@ -71,25 +70,4 @@ export class Remote {
       await onLine({ node, error: errorBody(error).error });
     }
   }
-}
-
-function reachable(target: CtlTarget): { address: Ipv4; hostKey: string } {
-  const { address, hostKey, node } = target;
-  if (!address) {
-    throw new PxenError('NODE_UNREACHABLE', `${node} has no address now`, {
-      details: [`is it switched on? see its last boot: mesh node info ${node}`],
-    });
-  }
-  if (!hostKey) {
-    throw new PxenError(
-      'NODE_UNREACHABLE',
-      `${node}: host0 knows no SSH host key of this node, and connects to nobody unverified`,
-      {
-        details: [
-          'its agent tells the key with its first report; an overlay of its own brings one made by host0',
-        ],
-      },
-    );
-  }
-  return { address, hostKey };
 }

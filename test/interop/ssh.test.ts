@@ -1,86 +1,18 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
 import { createServer, type Server } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { imageFolder } from '../../scripts/room/room.ts';
 import type { RemoteCommand, RemoteEnd } from '../../src/domain/node/remote.ts';
 import { generateSshKey, type SshKeyPair } from '../../src/io/keys/openssh.ts';
 import { fingerprint } from '../../src/io/ssh/fingerprint.ts';
 import { sshRunner } from '../../src/io/ssh/run.ts';
+import { NodeSshd } from './sshd.ts';
 
-/** OpenSSH's sshd on a loopback port, with a host key of ours. */
-const ADDRESS = '127.0.0.1';
-const PORT = 22_022;
+const sshd = new NodeSshd(22_022);
+const { address: ADDRESS, folder, host0, hostKey, port: PORT } = sshd;
 
-let folder: string;
-let daemon: ChildProcess;
-let daemonLog = '';
-const hostKey = generateSshKey('pxen@91d5815f');
-const host0 = generateSshKey('pxen@host0');
-
-beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'pxen-sshd-'));
-  // The sshd of the node image, in its own root: exactly what nodes run, and nothing is installed on this computer.
-  execFileSync('unsquashfs', [
-    '-q',
-    '-n',
-    '-d',
-    join(folder, 'root'),
-    join(imageFolder(), 'http/boot/root.squashfs'),
-  ]);
-  mkdirSync(join(folder, 'root/etc/ssh'), { mode: 0o755 });
-  const write = (name: string, text: string): string => {
-    writeFileSync(join(folder, 'root/etc/ssh', name), text, { mode: 0o600 });
-    return join('/etc/ssh', name);
-  };
-  const config = write(
-    'sshd_config',
-    `ListenAddress ${ADDRESS}
-Port ${PORT}
-HostKey ${write('host_key', hostKey.privateKey)}
-AuthorizedKeysFile ${write('authorized_keys', `${host0.publicKey}\n`)}
-PidFile none
-UsePAM no
-PasswordAuthentication no
-PermitRootLogin prohibit-password
-StrictModes no
-MaxStartups 100
-`,
-  );
-  daemon = startPrivately(join(folder, 'root'), ['/usr/sbin/sshd', '-D', '-e', '-f', config]);
-  daemon.stderr?.on('data', piece => {
-    daemonLog += piece;
-  });
-  await until(() => daemonLog.includes('Server listening'));
-});
-
-afterAll(async () => {
-  const ended = new Promise(resolve => daemon.once('close', resolve));
-  daemon.kill('SIGTERM');
-  await ended;
-  rmSync(folder, { recursive: true });
-});
-
-/** In a mount namespace of its own: what is mounted there goes away with the daemon. */
-function startPrivately(root: string, command: string[]): ChildProcess {
-  const script = [
-    'mount --rbind /dev "$0/dev"',
-    'mount -t proc proc "$0/proc"',
-    'mount -t tmpfs -o mode=755 tmpfs "$0/run"',
-    'mkdir -m 755 "$0/run/sshd"',
-    'exec chroot "$0" "$@"',
-  ].join(' && ');
-  return spawn('unshare', ['--mount', 'sh', '-ec', script, root, ...command], {
-    stdio: ['ignore', 'ignore', 'pipe'],
-  });
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  for (let i = 0; i < 200 && !condition(); i++) await new Promise(resolve => setTimeout(resolve, 50));
-  if (!condition()) throw new Error(`sshd does not come up: ${daemonLog}`);
-}
+beforeAll(() => sshd.start());
+afterAll(() => sshd.stop());
 
 interface Outcome extends RemoteEnd {
   readonly stdout: string;

@@ -1,6 +1,7 @@
 import type { Ipv4 } from '../../base/ipv4.ts';
 import type { Mac } from '../../base/mac.ts';
 import { isUsableUuid } from '../machine/genid.ts';
+import type { WorkloadStatus } from '../workload/status.ts';
 import { addBootId, addEvent } from './boots.ts';
 import { addSighting } from './claims.ts';
 import type { Facts, Load } from './facts.ts';
@@ -61,6 +62,8 @@ export interface ReportedContent {
   readonly hostKey: HostKey | undefined;
   /** Only a full report has it; it stays the same for a whole boot. */
   readonly overlay: string | undefined;
+  /** Every report has them all. */
+  readonly workloads?: readonly WorkloadStatus[] | undefined;
   readonly interval: number;
 }
 
@@ -73,7 +76,7 @@ export function withReport(
   const before = node.report?.bootId === content.bootId ? node.report : undefined;
   const facts = { ...before?.facts, ...content.facts };
   if (!isWhole(facts)) return undefined;
-  const { bootId, load, trust, hostKey, interval } = content;
+  const { bootId, load, trust, hostKey, interval, workloads } = content;
   const overlay = content.overlay ?? before?.overlay;
   return {
     ...node,
@@ -82,7 +85,10 @@ export function withReport(
     uuid: seen.uuid ?? node.uuid,
     macs: addMacs(node.macs, seen.macs),
     boots: addBootId(node.boots, bootId, seen.at),
-    report: { at: seen.at, address: seen.address, bootId, facts, load, trust, hostKey, overlay, interval },
+    report: {
+      ...{ at: seen.at, address: seen.address },
+      ...{ bootId, facts, load, trust, hostKey, overlay, interval, workloads },
+    },
   };
 }
 

@@ -1,6 +1,7 @@
 import type { Ipv4 } from '../../base/ipv4.ts';
 import type { Mac } from '../../base/mac.ts';
 import type { MachineId } from '../machine/genid.ts';
+import type { WorkloadStatus } from '../workload/status.ts';
 import type { Boot } from './boots.ts';
 import type { Claim } from './claims.ts';
 import type { Facts, Load } from './facts.ts';
@@ -49,6 +50,8 @@ export interface ReportedState {
   readonly hostKey?: HostKey | undefined;
   /** Content of the overlay that it runs, as its agent tells. */
   readonly overlay?: string | undefined;
+  /** The workloads on it; absent: none. */
+  readonly workloads?: readonly WorkloadStatus[] | undefined;
   /** Seconds between two reports, as the agent was told. */
   readonly interval: number;
 }

@@ -1,3 +1,4 @@
+import { PxenError } from '../../base/error.ts';
 import type { Ipv4 } from '../../base/ipv4.ts';
 import type { MachineId } from '../machine/genid.ts';
 
@@ -8,6 +9,27 @@ export interface CtlTarget {
   readonly address: Ipv4 | undefined;
   /** The public key line that the node must show; absent: it has told none in this boot. */
   readonly hostKey: string | undefined;
+}
+
+/** Where to connect to. Throws NODE_UNREACHABLE when that is not known. */
+export function reachable({ address, hostKey, node }: CtlTarget): { address: Ipv4; hostKey: string } {
+  if (!address) {
+    throw new PxenError('NODE_UNREACHABLE', `${node} has no address now`, {
+      details: [`is it switched on? see its last boot: mesh node info ${node}`],
+    });
+  }
+  if (!hostKey) {
+    throw new PxenError(
+      'NODE_UNREACHABLE',
+      `${node}: host0 knows no SSH host key of this node, and connects to nobody unverified`,
+      {
+        details: [
+          'its agent tells the key with its first report; an overlay of its own brings one made by host0',
+        ],
+      },
+    );
+  }
+  return { address, hostKey };
 }
 
 /** A shell command for one node, by SSH. */

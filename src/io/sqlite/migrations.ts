@@ -31,4 +31,11 @@ export const MIGRATIONS: readonly string[] = [
     used INTEGER NOT NULL
   ) STRICT;
   `,
+  `
+  -- doc: a workload record, JSON
+  CREATE TABLE workload (
+    uuid TEXT PRIMARY KEY,
+    doc TEXT NOT NULL
+  ) STRICT;
+  `,
 ];

@@ -8,13 +8,15 @@ import type { Status } from '../../api/status.ts';
 import { formatBytes } from '../../base/bytes.ts';
 import { asPxenError, ERROR_KINDS, PxenError } from '../../base/error.ts';
 import type { Ipv4 } from '../../base/ipv4.ts';
+import type { Audience } from '../../base/meter.ts';
 import type { Log } from '../../base/ports.ts';
 import { type MachineId, parseMachineId } from '../../domain/machine/genid.ts';
 import { forStrangers } from './answer.ts';
 import { type ApiGate, LOCKED_SECONDS } from './gate.ts';
+import { type WorkloadBackstage, workloadRoutes } from './workload-api.ts';
 
 /** What the API tells and does; the registry and the remote control are behind it. */
-export interface Backstage {
+export interface Backstage extends WorkloadBackstage {
   report(report: Report, from: Ipv4, token: string | undefined): Promise<ReportAnswer>;
   nodes(): Promise<NodeSummary[]>;
   /** Rejects with NOT_FOUND. */
@@ -31,11 +33,14 @@ export interface Backstage {
   health(): Health;
 }
 
+/** The text of /metrics, for whom it is. */
+export type Figures = (audience: Audience) => Promise<string>;
+
 /**
  * What the network may call. Any machine: its report, whether this host is well, and figures. With the API token: all
  * that `mesh` may do on this host.
  */
-export function publicApi(back: Backstage, metrics: () => Promise<string>, gate: ApiGate, log: Log): Express {
+export function publicApi(back: Backstage, metrics: Figures, gate: ApiGate, log: Log): Express {
   const app = bare();
   app.get(PATHS.health, health(back));
   app.post(PATHS.report, express.json({ limit: MAX_REPORT_BYTES }), async (request, response) => {
@@ -44,7 +49,11 @@ export function publicApi(back: Backstage, metrics: () => Promise<string>, gate:
     const token = /^Bearer (\S+)$/.exec(request.get('authorization') ?? '')?.[1];
     response.json(await back.report(parsed.data, request.socket.remoteAddress as Ipv4, token));
   });
-  app.get(PATHS.metrics, figures(metrics));
+  app.get(PATHS.metrics, async (request, response) => {
+    const shown = request.get('authorization');
+    if (shown !== undefined) await gate.check(request.socket.remoteAddress as Ipv4, shown);
+    response.type(METRICS_TYPE).send(await metrics(shown === undefined ? 'anybody' : 'trusted'));
+  });
   app.use('/api/v1', async (request, response, next) => {
     await gate.check(request.socket.remoteAddress as Ipv4, request.get('authorization'));
     response.locals['trusted'] = true;
@@ -57,14 +66,16 @@ export function publicApi(back: Backstage, metrics: () => Promise<string>, gate:
 }
 
 /** What `mesh` calls over the control socket: local root, everything allowed. */
-export function controlApi(back: Backstage, metrics: () => Promise<string>, log: Log): Express {
+export function controlApi(back: Backstage, metrics: Figures, log: Log): Express {
   const app = bare();
   app.use((_request, response, next) => {
     response.locals['trusted'] = true;
     next();
   });
   app.get(PATHS.health, health(back));
-  app.get(PATHS.metrics, figures(metrics));
+  app.get(PATHS.metrics, async (_request, response) => {
+    response.type(METRICS_TYPE).send(await metrics('trusted'));
+  });
   administration(app, back);
   return ended(app, log);
 }
@@ -89,6 +100,7 @@ function administration(app: Express, back: Backstage): void {
     if (!parsed.success) throw badRequest('the request', parsed.error);
     await streamCtl(back, parsed.data, response);
   });
+  workloadRoutes(app, back, write);
 }
 
 function machineIdIn(text: string): MachineId {
@@ -128,12 +140,6 @@ function health(back: Backstage): RequestHandler {
   return (_request, response) => {
     const state = back.health();
     response.status(state.ok ? 200 : 503).json(state);
-  };
-}
-
-function figures(metrics: () => Promise<string>): RequestHandler {
-  return async (_request, response) => {
-    response.type(METRICS_TYPE).send(await metrics());
   };
 }
 

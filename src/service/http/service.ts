@@ -12,10 +12,11 @@ import { messageOf, PxenError, systemCode } from '../../base/error.ts';
 import type { Ipv4 } from '../../base/ipv4.ts';
 import { type HttpArtefact, type Meter, statusClass } from '../../base/meter.ts';
 import type { Log, Service } from '../../base/ports.ts';
-import { type Backstage, controlApi, publicApi } from './api.ts';
+import { type Backstage, controlApi, type Figures, publicApi } from './api.ts';
 import { type ArtefactSources, Artefacts } from './artefacts.ts';
 import { ApiGate } from './gate.ts';
 import { type Observed, observe } from './observe.ts';
+import { Consoles, wantsConsole } from './workload-api.ts';
 
 export interface HttpServiceOptions extends ArtefactSources {
   readonly address: Ipv4;
@@ -24,7 +25,7 @@ export interface HttpServiceOptions extends ArtefactSources {
   readonly controlSocket: string;
   readonly back: Backstage;
   /** The text of /metrics. */
-  readonly metrics: () => Promise<string>;
+  readonly metrics: Figures;
   /** The tokens that open the API on the network. */
   readonly apiTokens: () => Promise<readonly string[]>;
   readonly meter: Meter;
@@ -58,6 +59,7 @@ export class HttpService implements Service {
   #servers: Server[] = [];
   /** Handlers that have not finished. */
   readonly #running = new Set<Promise<unknown>>();
+  readonly #consoles = new Consoles();
 
   constructor(options: HttpServiceOptions) {
     this.#d = options;
@@ -67,7 +69,8 @@ export class HttpService implements Service {
     const { apiTokens, clock, log, metrics } = this.#d;
     const back = tracked(this.#d.back, work => this.#track(work));
     const artefacts = new Artefacts(this.#d);
-    const api = publicApi(back, metrics, new ApiGate({ tokens: apiTokens, clock, log }), log);
+    const gate = new ApiGate({ tokens: apiTokens, clock, log });
+    const api = publicApi(back, metrics, gate, log);
     const machines = this.#server(
       inTurn((request, response) => {
         this.#measure(request, response);
@@ -76,7 +79,15 @@ export class HttpService implements Service {
       }),
     );
     machines.timeout = STALL_TIMEOUT;
+    machines.on('upgrade', (request, socket, head) => {
+      const { headers, socket: from } = request;
+      const admit = (): Promise<void> => gate.check(from.remoteAddress as Ipv4, headers.authorization);
+      void this.#consoles.visit({ request, socket, head }, admit, back);
+    });
     const control = this.#server(controlApi(back, metrics, log));
+    control.on('upgrade', (request, socket, head) => {
+      void this.#consoles.visit({ request, socket, head }, async () => {}, back);
+    });
     await this.#listenControl(control);
     await this.#listen(machines);
     // A connection that cannot be taken, for lack of file handles say, must not end the process.
@@ -90,6 +101,7 @@ export class HttpService implements Service {
   async stop(): Promise<void> {
     const servers = this.#servers;
     this.#servers = [];
+    this.#consoles.close();
     for (const server of servers) server.closeAllConnections();
     await Promise.all(servers.map(server => new Promise(resolve => server.close(resolve))));
     await this.#settled();
@@ -131,7 +143,7 @@ export class HttpService implements Service {
   }
 
   #server(listener: RequestListener): Server {
-    const server = createServer(LIMITS, listener);
+    const server = createServer({ ...LIMITS, shouldUpgradeCallback: wantsConsole }, listener);
     this.#servers.push(server);
     return server;
   }

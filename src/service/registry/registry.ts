@@ -12,10 +12,11 @@ import type { NodeRecord, NodeStore, ReportedState } from '../../domain/node/rec
 import type { CtlTarget } from '../../domain/node/remote.ts';
 import type { ApplianceFacts } from '../../domain/node/symptoms.ts';
 import type { BootEvent, Timeline } from '../../domain/node/timeline.ts';
+import type { Host } from '../../domain/workload/host.ts';
 import { KnownNodes } from './known-nodes.ts';
 import { BootTrail } from './trail.ts';
 import { ReportTrust, type TrustPorts } from './trust.ts';
-import { conflictSentence, detailOf, type NodeProblem, problemsOf, summaryOf } from './views.ts';
+import { conflictSentence, detailOf, hostOf, type NodeProblem, problemsOf, summaryOf } from './views.ts';
 
 export interface RegistryPorts extends TrustPorts {
   readonly store: NodeStore;
@@ -101,6 +102,20 @@ export class Registry implements Service, Timeline {
     return node && conflictSentence(node, this.#clock.now());
   }
 
+  /** Every node as far as workloads are concerned, without the names of their folders. Sorted by id. */
+  hosts(): Host[] {
+    const now = this.#clock.now();
+    return [...this.#nodes.all()]
+      .map(node => hostOf(node, now, this.#listeningSince))
+      .sort((a, b) => (a.id < b.id ? -1 : 1));
+  }
+
+  /** One of `hosts`. */
+  host(id: MachineId): Host | undefined {
+    const node = this.#nodes.get(id);
+    return node && hostOf(node, this.#clock.now(), this.#listeningSince);
+  }
+
   /** Where a command goes: `ALL` means every node that is up (or may be, just after host0 started). Throws NOT_FOUND. */
   targets(selection: CtlRequest['nodes']): CtlTarget[] {
     const isThere = ({ state }: NodeSummary): boolean => state === 'up' || state === 'unknown';
@@ -184,12 +199,12 @@ export class Registry implements Service, Timeline {
     seen: ReportedIdentity,
     trust: ReportedState['trust'],
   ): Promise<NodeRecord | undefined> {
-    const { bootId, facts, load } = report;
+    const { bootId, facts, load, workloads } = report;
     const hostKey = await this.#trust.hostKey(node, report, trust);
     // Events may have come in while the key was read: what is added to is the node of now.
     const current = this.#nodes.getOrNew(node.id);
     const overlay = report.kind === 'full' ? report.overlay : undefined;
-    const content = { bootId, facts, load, trust, hostKey, overlay, interval: this.#interval };
+    const content = { bootId, facts, load, trust, hostKey, overlay, workloads, interval: this.#interval };
     const next = withReport(current, seen, content);
     if (!next) return undefined;
     // Heartbeats stay in memory until something worth a write happens, or the end.

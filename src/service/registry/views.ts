@@ -6,6 +6,7 @@ import { type Diagnosis, diagnose, diagnoseEnded } from '../../domain/node/diagn
 import { liveness } from '../../domain/node/liveness.ts';
 import type { NodeRecord } from '../../domain/node/record.ts';
 import type { ApplianceFacts } from '../../domain/node/symptoms.ts';
+import type { Host } from '../../domain/workload/host.ts';
 
 /** A node as the API shows it in a list. */
 export function summaryOf(
@@ -32,6 +33,20 @@ export function summaryOf(
     overlay: node.report?.overlay === undefined ? undefined : { content: node.report.overlay },
     diagnosis: diagnose({ boots: node.boots, state, now, reportedAt: node.report?.at, facts: appliance }),
     problem: conflictSentence(node, now) ?? disagreementSentence(node),
+  };
+}
+
+/** A node as far as workloads are concerned. */
+export function hostOf(node: NodeRecord, now: number, listeningSince: number): Host {
+  const { address, id, report } = node;
+  return {
+    id,
+    state: liveness(node, now, listeningSince),
+    address: report?.address ?? address,
+    hostKey: report?.hostKey?.line,
+    bootId: report?.bootId,
+    reportedAt: report?.at,
+    workloads: report?.workloads ?? [],
   };
 }
 

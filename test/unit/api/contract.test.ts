@@ -4,6 +4,7 @@ import { badRequest, errorBody, errorFromBody } from '../../../src/api/error.ts'
 import { nodePath } from '../../../src/api/paths.ts';
 import { type Report, reportSchema } from '../../../src/api/report.ts';
 import { PxenError } from '../../../src/base/error.ts';
+import { told } from '../../fakes/host-workloads.ts';
 import { ALPHA, FACTS, fullReport, heartbeat } from '../../fakes/registry.ts';
 
 const overJson = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
@@ -15,6 +16,8 @@ describe('a report', () => {
     ['with everything', fullReport(ALPHA)],
     ['with what changed', { ...heartbeat(ALPHA), facts: { kvm: { state: 'unusable', reason: 'hung' } } }],
     ['that nothing changed', heartbeat(ALPHA)],
+    ['with workloads', { ...heartbeat(ALPHA), workloads: told('web') }],
+    ['with everything and no workloads', { ...fullReport(ALPHA), workloads: [] }],
   ])('%s comes through as it was sent', (_, report) => {
     expect(reportSchema.parse(overJson(report))).toEqual(overJson(report));
   });

@@ -1,9 +1,13 @@
 import { expect, test } from 'vitest';
-import { METRICS, statusClass } from '../../../src/base/meter.ts';
+import { type Audience, METRICS, statusClass } from '../../../src/base/meter.ts';
 import { PromMeter } from '../../../src/io/metrics.ts';
 
-const lines = async (meter: PromMeter, pattern: RegExp, now = 0): Promise<string[]> =>
-  (await meter.render(now)).split('\n').filter(line => pattern.test(line));
+const lines = async (
+  meter: PromMeter,
+  pattern: RegExp,
+  now = 0,
+  audience: Audience = 'anybody',
+): Promise<string[]> => (await meter.render(now, audience)).split('\n').filter(line => pattern.test(line));
 
 test('counts and durations come out with their labels', async () => {
   const meter = new PromMeter();
@@ -45,6 +49,42 @@ test('samples are looked up when they are asked for', async () => {
     'datagrams{result="ack"} 12',
     'transfers 3',
   ]);
+});
+
+test('a sample may have several labels, with any text in them, and what is gone is not shown any more', async () => {
+  const meter = new PromMeter();
+  let machines: [string[], number][] = [
+    [['web', '91d5815f'], 1],
+    [['a "b"\n\\', '91d5815f'], 2],
+  ];
+  for (const kind of ['gauge', 'counter'] as const)
+    meter.sample({ name: kind, about: 'a', kind, label: ['workload', 'node'], read: () => machines });
+  expect(await lines(meter, /^(gauge|counter)/, 0)).toEqual([
+    'gauge{workload="web",node="91d5815f"} 1',
+    'gauge{workload="a \\"b\\"\\n\\\\",node="91d5815f"} 2',
+    'counter{workload="web",node="91d5815f"} 1',
+    'counter{workload="a \\"b\\"\\n\\\\",node="91d5815f"} 2',
+  ]);
+  machines = [[['db', '6e6da274'], 0.5]];
+  expect(await lines(meter, /^(gauge|counter)/, 1000)).toEqual([
+    'gauge{workload="db",node="6e6da274"} 0.5',
+    'counter{workload="db",node="6e6da274"} 0.5',
+  ]);
+});
+
+test('a sample that names somebody is not for anybody', async () => {
+  const meter = new PromMeter();
+  meter.sample({ name: 'nodes', about: 'a', kind: 'gauge', read: () => [['', 1]] });
+  meter.sample({
+    name: 'load',
+    about: 'b',
+    kind: 'gauge',
+    named: true,
+    label: 'node',
+    read: () => [['a', 2]],
+  });
+  expect(await lines(meter, /^(nodes|load)/, 0)).toEqual(['nodes 1']);
+  expect(await lines(meter, /^(nodes|load)/, 0, 'trusted')).toEqual(['nodes 1', 'load{node="a"} 2']);
 });
 
 test('process and event loop are in it', async () => {

@@ -20,7 +20,9 @@ test('TFTP transfers and problems are counted from the timeline, which hears of 
   timeline.record({ ...tftp, stage: 'problem', step: 'nbp', fault: 'missing' });
   timeline.record({ at: 0, text: '', stage: 'kernel', protocol: 'http', bytes: 9 });
   expect(heard).toHaveLength(4);
-  const lines = (await meter.render(0)).split('\n').filter(line => /^pxen_(tftp|boot_problems)/.test(line));
+  const lines = (await meter.render(0, 'anybody'))
+    .split('\n')
+    .filter(line => /^pxen_(tftp|boot_problems)/.test(line));
   expect(lines).toEqual([
     'pxen_tftp_transfers_total{outcome="complete"} 1',
     'pxen_tftp_transfers_total{outcome="failed"} 1',

@@ -9,7 +9,7 @@ import {
 import type { Host } from '../../../../src/domain/workload/host.ts';
 import type { WorkloadState } from '../../../../src/domain/workload/status.ts';
 import type { Sight, Situation } from '../../../../src/domain/workload/view.ts';
-import { ALPHA_HOST, BETA_HOST, hostsOf, recordOf, statusOf } from '../../../fakes/workloads.ts';
+import { ALPHA_HOST, BETA_HOST, hostsOf, recordOf, statusOf } from '../../../fakes/host-workloads.ts';
 
 const nothing: Situation = {
   record: undefined,

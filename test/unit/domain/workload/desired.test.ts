@@ -12,7 +12,7 @@ import {
 } from '../../../../src/domain/workload/desired.ts';
 import type { WorkloadRecord } from '../../../../src/domain/workload/record.ts';
 import type { WorkloadState } from '../../../../src/domain/workload/status.ts';
-import { recordOf, statusOf } from '../../../fakes/workloads.ts';
+import { recordOf, statusOf } from '../../../fakes/host-workloads.ts';
 
 const running = recordOf('web');
 const sent: WorkloadRecord = { ...running, start: 'sent' };

@@ -4,7 +4,7 @@ import type { Host } from '../../../../src/domain/workload/host.ts';
 import type { WorkloadRecord } from '../../../../src/domain/workload/record.ts';
 import type { WorkloadState } from '../../../../src/domain/workload/status.ts';
 import { type ShownState, type Sight, type Situation, show } from '../../../../src/domain/workload/view.ts';
-import { ALPHA_HOST, BETA_HOST, recordOf, statusOf } from '../../../fakes/workloads.ts';
+import { ALPHA_HOST, BETA_HOST, recordOf, statusOf } from '../../../fakes/host-workloads.ts';
 
 const record = recordOf('web');
 const nothing: Situation = {

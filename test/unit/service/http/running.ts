@@ -3,6 +3,8 @@ import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { Readable } from 'node:stream';
+import { PxenError } from '../../../../src/base/error.ts';
 import type { Ipv4 } from '../../../../src/base/ipv4.ts';
 import { silentMeter } from '../../../../src/base/meter.ts';
 import type { Log } from '../../../../src/base/ports.ts';
@@ -124,7 +126,8 @@ export async function running(
   };
 }
 
-const backstage: Backstage = {
+/** Of a host0 that has hardly anything to tell. */
+export const backstage: Backstage = {
   report: async report => ({ interval: 10, full: report.kind === 'heartbeat' }),
   nodes: async () => [],
   node: async () => {
@@ -133,6 +136,17 @@ const backstage: Backstage = {
   ctl: async (_request, onLine) => {
     await onLine({ node: '91d5815f' as MachineId, stream: 'stdout', data: 'hello\n' });
     await onLine({ node: '91d5815f' as MachineId, exit: 0 });
+  },
+  workloads: async () => [],
+  runWorkloads: async ({ workloads, verb }, onLine) => {
+    for (const workload of workloads) {
+      await onLine({ workload, node: '91d5815f' as MachineId, step: verb, text: 'one step' });
+      await onLine({ workload, node: '91d5815f' as MachineId, done: {} });
+    }
+  },
+  workloadOutput: async (name, wanted) => Readable.from([Buffer.from(`${name} ${JSON.stringify(wanted)}\n`)]),
+  workloadConsole: async name => {
+    throw new PxenError('WORKLOAD_STATE', `${name} is on no node`);
   },
   capture: async () => new Uint8Array(),
   status: async () => {

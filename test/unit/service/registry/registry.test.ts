@@ -9,6 +9,7 @@ import type { MachineId } from '../../../../src/domain/machine/genid.ts';
 import type { BootEvent } from '../../../../src/domain/node/timeline.ts';
 import { Registry } from '../../../../src/service/registry/registry.ts';
 import { ManualClock } from '../../../fakes/clock.ts';
+import { statusOf, told } from '../../../fakes/host-workloads.ts';
 import { RecordingLog } from '../../../fakes/log.ts';
 import {
   ALPHA,
@@ -377,6 +378,56 @@ describe('heartbeats', () => {
     expect(registry.nodes()[0]?.state).toBe('silent');
     expect(registry.targets('ALL')).toEqual([]);
     expect(registry.targets([ALPHA.id])).toHaveLength(1);
+  });
+});
+
+describe('workloads', () => {
+  const web = statusOf('web');
+  const host = {
+    id: ALPHA.id,
+    state: 'up',
+    address: ALPHA.address,
+    hostKey: HOST_KEY_LINE,
+    bootId: 'boot-1',
+  };
+
+  test('are those of the last report, whatever kind it was', async () => {
+    await report({ ...fullReport(ALPHA), workloads: told('web', 'db') }, ALPHA.address);
+    expect(registry.hosts()).toEqual([{ ...host, reportedAt: 1_000_100, workloads: [web, statusOf('db')] }]);
+    await report({ ...heartbeat(ALPHA), workloads: told('web') }, ALPHA.address);
+    expect(registry.host(ALPHA.id)).toEqual({ ...host, reportedAt: 1_000_200, workloads: [web] });
+    await report(heartbeat(ALPHA), ALPHA.address);
+    expect(registry.host(ALPHA.id)?.workloads).toEqual([]);
+  });
+
+  test('survive a restart of host0, and the node counts as there until its next report is due', async () => {
+    await report({ ...fullReport(ALPHA), workloads: told('web') }, ALPHA.address);
+    await registry.stop();
+    clock.advance(3_600_000);
+    registry = await started();
+    expect(registry.host(ALPHA.id)).toEqual({
+      ...host,
+      state: 'unknown',
+      reportedAt: 1_000_100,
+      workloads: [web],
+    });
+    clock.advance(31_000);
+    expect(registry.host(ALPHA.id)?.state).toBe('silent');
+  });
+
+  test('of a machine that never reported are none, and it cannot be reached', () => {
+    boots(ALPHA);
+    expect(registry.hosts()).toEqual([
+      {
+        ...host,
+        state: 'booting',
+        hostKey: undefined,
+        bootId: undefined,
+        reportedAt: undefined,
+        workloads: [],
+      },
+    ]);
+    expect(registry.host(BETA.id)).toBeUndefined();
   });
 });
 

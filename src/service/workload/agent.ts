@@ -1,0 +1,269 @@
+import { type IncomingMessage, type RequestOptions, request } from 'node:http';
+import type { Duplex, Readable } from 'node:stream';
+import {
+  AGENT_PATHS,
+  type AgentLine,
+  type AgentRun,
+  agentConsolePath,
+  agentLineSchema,
+  agentOutputPath,
+  CONSOLE_PROTOCOL,
+} from '../../api/agent.ts';
+import { errorFromBody } from '../../api/error.ts';
+import { asPxenError, messageOf, PxenError } from '../../base/error.ts';
+import type { Clock } from '../../base/ports.ts';
+import { reachable } from '../../domain/node/remote.ts';
+import { called, type Host } from '../../domain/workload/host.ts';
+
+/** How the agent of a node is reached. */
+export interface AgentLinks {
+  /** A byte stream to the agent's socket. Rejects with what is wrong with the node, its key or its agent. */
+  open(to: AgentAddress, signal: AbortSignal): Promise<Duplex>;
+  /** Cuts all of them. */
+  close(): void;
+}
+
+export interface AgentAddress {
+  /** For people. */
+  readonly node: string;
+  readonly address: string;
+  readonly hostKey: string;
+  readonly bootId: string | undefined;
+}
+
+export type AgentDone = Extract<AgentLine, { done: unknown }>['done'];
+/** A line that is not the last one. */
+export type AgentStep = Exclude<AgentLine, { done: unknown } | { error: unknown }>;
+
+/** `refused`: the agent did not do it, and undid what it had begun. `unsent`: it was not even asked. */
+export type AgentAnswer =
+  | { readonly done: AgentDone }
+  | { readonly refused: PxenError }
+  | { readonly unsent: PxenError };
+
+/** Which text of a workload: QEMU's own output, or what the guest printed on its serial console. */
+export interface OutputWanted {
+  readonly of: 'log' | 'serial';
+  /** The last so many lines first. */
+  readonly lines: number;
+  readonly follow: boolean;
+}
+
+/** Beyond the time that a guest has to shut down, an agent that works says something this often. Milliseconds. */
+const SILENCE = 300_000;
+/** Longest line of an answer, and longest error body: a status with every volume and NIC has less. Characters. */
+const MOST = 1024 * 1024;
+
+/** Talks with agents: HTTP/1.1 over the links. */
+export class AgentClient {
+  readonly #links: AgentLinks;
+  readonly #clock: Clock;
+
+  constructor(ports: { links: AgentLinks; clock: Clock }) {
+    this.#links = ports.links;
+    this.#clock = ports.clock;
+  }
+
+  /** Rejects when nobody knows what became of it: the node or its agent went away, or `signal` was aborted. */
+  async run(
+    host: Host,
+    run: AgentRun,
+    onStep: (step: AgentStep) => void | Promise<void>,
+    signal: AbortSignal,
+  ): Promise<AgentAnswer> {
+    let link: Duplex;
+    try {
+      link = await this.#link(host, signal);
+    } catch (error) {
+      return { unsent: asPxenError(error) };
+    }
+    const quiet = this.#limit(host, run.timeoutSeconds * 1000 + SILENCE, signal);
+    try {
+      const response = await asked(
+        link,
+        { method: 'POST', path: AGENT_PATHS.run, signal: quiet.signal },
+        run,
+      );
+      if (response.statusCode !== 200) return { refused: await refusalIn(response, host) };
+      return await lastLine(response, host, async step => {
+        quiet.over();
+        await onStep(step);
+        quiet.begin();
+      });
+    } catch (error) {
+      throw quiet.signal.aborted ? quiet.reason() : broken(host, error);
+    } finally {
+      quiet.over();
+    }
+  }
+
+  /** Text as it comes. Rejects with what the agent refuses. */
+  async output(
+    host: Host,
+    uuid: string,
+    { of, lines, follow }: OutputWanted,
+    signal: AbortSignal,
+  ): Promise<Readable> {
+    const path = `${agentOutputPath(uuid)}?of=${of}&lines=${lines}&follow=${follow ? 1 : 0}`;
+    const response = await this.#get(host, { path, signal });
+    if (response.statusCode !== 200) throw await refusalIn(response, host);
+    return response;
+  }
+
+  /** The bytes of the serial console, both ways. Rejects with what the agent refuses. */
+  async console(host: Host, uuid: string, signal: AbortSignal): Promise<Duplex> {
+    const headers = { connection: 'Upgrade', upgrade: CONSOLE_PROTOCOL };
+    const response = await this.#get(host, { path: agentConsolePath(uuid), headers, signal });
+    if (response.statusCode !== 101) throw await refusalIn(response, host);
+    return response.socket;
+  }
+
+  close(): void {
+    this.#links.close();
+  }
+
+  async #get(host: Host, options: RequestOptions & { signal: AbortSignal }): Promise<IncomingMessage> {
+    const link = await this.#link(host, options.signal);
+    return asked(link, { method: 'GET', ...options }).catch(error => {
+      throw broken(host, error);
+    });
+  }
+
+  #link(host: Host, signal: AbortSignal): Promise<Duplex> {
+    const { address, hostKey } = reachable({ ...host, node: host.id });
+    return this.#links.open({ node: called(host), address, hostKey, bootId: host.bootId }, signal);
+  }
+
+  /** Aborted with `signal`, or when nothing was heard for so many milliseconds. */
+  #limit(host: Host, milliseconds: number, signal: AbortSignal): Silence {
+    const text = `the agent of ${called(host)} said nothing for ${Math.round(milliseconds / 1000)} s`;
+    return new Silence(this.#clock, milliseconds, text, signal);
+  }
+}
+
+function broken(host: Host, error: unknown): PxenError {
+  if (error instanceof PxenError) return error;
+  return new PxenError(
+    'AGENT_DOWN',
+    `the agent of ${called(host)} ended before its answer was complete: ${messageOf(error)}`,
+    { cause: error, details: [`is it still there? see: mesh node info ${host.id}`] },
+  );
+}
+
+/** Ends a request over which nothing comes any more. */
+class Silence {
+  readonly #clock: Clock;
+  readonly #milliseconds: number;
+  readonly #text: string;
+  readonly #abort = new AbortController();
+  readonly signal: AbortSignal;
+  #callOff: () => void;
+
+  constructor(clock: Clock, milliseconds: number, text: string, caller: AbortSignal) {
+    this.#clock = clock;
+    this.#milliseconds = milliseconds;
+    this.#text = text;
+    this.signal = AbortSignal.any([caller, this.#abort.signal]);
+    this.#callOff = this.#arm();
+  }
+
+  begin(): void {
+    this.#callOff = this.#arm();
+  }
+
+  over(): void {
+    this.#callOff();
+  }
+
+  reason(): PxenError {
+    const text = this.#abort.signal.aborted ? this.#text : 'the caller went away';
+    return new PxenError('TIMEOUT', text);
+  }
+
+  #arm(): () => void {
+    return this.#clock.after(this.#milliseconds, () => this.#abort.abort());
+  }
+}
+
+/** The head of the answer; where that is 101, its socket is the caller's. */
+function asked(link: Duplex, options: RequestOptions, content?: unknown): Promise<IncomingMessage> {
+  const body = content === undefined ? undefined : JSON.stringify(content);
+  const about =
+    body === undefined
+      ? {}
+      : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) };
+  const headers = { host: 'agent', ...options.headers, ...about };
+  return new Promise((resolve, reject) => {
+    const outgoing = request({ ...options, headers, createConnection: () => link });
+    outgoing.once('response', resolve);
+    outgoing.once('upgrade', (response, socket, head) => {
+      if (head.length > 0) socket.unshift(head);
+      resolve(response);
+    });
+    // What breaks after the answer has begun reaches whoever reads it.
+    outgoing.on('error', reject);
+    outgoing.end(body);
+  });
+}
+
+/** Hands every line but the last one on, each when the one before was taken. */
+async function lastLine(
+  response: IncomingMessage,
+  host: Host,
+  onStep: (step: AgentStep) => Promise<void>,
+): Promise<AgentAnswer> {
+  for await (const text of linesOf(response)) {
+    const line = parsedLine(text, host);
+    if ('done' in line) return { done: line.done };
+    if ('error' in line) return { refused: asError(line.error) };
+    await onStep(line);
+  }
+  throw new Error('its last line is missing');
+}
+
+async function* linesOf(response: IncomingMessage): AsyncGenerator<string, void> {
+  response.setEncoding('utf8');
+  let rest = '';
+  for await (const piece of response as AsyncIterable<string>) {
+    const lines = (rest + piece).split('\n');
+    rest = lines.pop() ?? '';
+    if (rest.length > MOST) throw new Error('a line of it is too long');
+    yield* lines;
+  }
+  if (rest !== '') yield rest;
+}
+
+function parsedLine(text: string, host: Host): AgentLine {
+  const line = agentLineSchema.safeParse(jsonOf(text));
+  if (line.success) return line.data;
+  throw notUnderstood(host, line.error);
+}
+
+async function refusalIn(response: IncomingMessage, host: Host): Promise<PxenError> {
+  response.setEncoding('utf8');
+  let text = '';
+  for await (const piece of response as AsyncIterable<string>) {
+    text += piece;
+    if (text.length > MOST) break;
+  }
+  return errorFromBody(jsonOf(text)) ?? notUnderstood(host, `status ${response.statusCode}`);
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function asError({ code, message, details }: Extract<AgentLine, { error: unknown }>['error']): PxenError {
+  return new PxenError(code, message, { details });
+}
+
+function notUnderstood(host: Host, cause: unknown): PxenError {
+  return new PxenError('INTERNAL', `the agent of ${called(host)} answered in an unknown form`, {
+    cause,
+    details: ['its overlay may be of another version of pxen: mesh system configure, then reboot the node'],
+  });
+}

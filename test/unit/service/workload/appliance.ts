@@ -1,0 +1,122 @@
+import type { WorkloadLine, WorkloadRun, WorkloadView } from '../../../../src/api/workloads.ts';
+import type { MachineId } from '../../../../src/domain/machine/genid.ts';
+import type { Host } from '../../../../src/domain/workload/host.ts';
+import type { WorkloadFile } from '../../../../src/domain/workload/record.ts';
+import { Workloads } from '../../../../src/service/workload/workloads.ts';
+import { FakeAgents } from '../../../fakes/agents.ts';
+import { ManualClock } from '../../../fakes/clock.ts';
+import {
+  ALPHA_HOST,
+  BETA_HOST,
+  fileOf,
+  MemoryFiles,
+  MemoryWorkloads,
+} from '../../../fakes/host-workloads.ts';
+import { RecordingLog } from '../../../fakes/log.ts';
+
+interface Setting {
+  readonly files?: readonly WorkloadFile[];
+  readonly hosts?: readonly Host[];
+  readonly store?: MemoryWorkloads;
+}
+
+/** The workload service with fake agents, files and a store in memory; reports come when a test says so. */
+export class TestAppliance {
+  readonly clock = new ManualClock();
+  readonly log = new RecordingLog();
+  readonly store: MemoryWorkloads;
+  readonly files: MemoryFiles;
+  readonly agents: FakeAgents;
+  workloads: Workloads;
+  #hosts: Host[];
+
+  constructor({ files = [fileOf('web')], hosts = [ALPHA_HOST, BETA_HOST], store }: Setting = {}) {
+    this.store = store ?? new MemoryWorkloads();
+    this.files = new MemoryFiles(...files);
+    this.#hosts = hosts.map(host => ({ ...host, reportedAt: this.clock.now() }));
+    this.agents = new FakeAgents(hosts);
+    this.workloads = this.#begun();
+  }
+
+  #begun(): Workloads {
+    const workloads = new Workloads({
+      ...{ files: this.files, store: this.store, links: this.agents, clock: this.clock, log: this.log },
+      hosts: () => this.#hosts,
+      host: id => this.#hosts.find(host => host.id === id),
+      accel: 'kvm',
+    });
+    void workloads.start();
+    return workloads;
+  }
+
+  /** host0 was killed and is back: what is not in the store is forgotten. */
+  restart(): void {
+    this.workloads = this.#begun();
+  }
+
+  host(id: MachineId): Host {
+    const host = this.#hosts.find(each => each.id === id);
+    if (!host) throw new Error(`no ${id}`);
+    return host;
+  }
+
+  change(id: MachineId, change: Partial<Host>): void {
+    this.#hosts = this.#hosts.map(host => (host.id === id ? { ...host, ...change } : host));
+  }
+
+  /** The node reports what runs on it. */
+  report(id: MachineId, change: Partial<Host> = {}): void {
+    this.clock.advance(1);
+    this.change(id, { reportedAt: this.clock.now(), workloads: this.agents.on(id), ...change });
+    this.workloads.heard(id);
+  }
+
+  /** The node has rebooted: nothing runs on it any more, and it reports. */
+  reboot(id: MachineId, bootId: string): void {
+    this.agents.machines.delete(id);
+    this.report(id, { bootId });
+  }
+
+  /** The lines of one request. */
+  async run(
+    verb: WorkloadRun['verb'],
+    names: readonly string[],
+    change: Partial<WorkloadRun> = {},
+    signal = new AbortController().signal,
+  ): Promise<WorkloadLine[]> {
+    const lines: WorkloadLine[] = [];
+    const request = { verb, workloads: [...names], timeoutSeconds: 20, dryRun: false, ...change };
+    await this.workloads.run(request, line => void lines.push(line), signal);
+    return lines;
+  }
+
+  async view(name: string): Promise<WorkloadView> {
+    const views = await this.workloads.list();
+    const view = views.find(each => each.name === name);
+    if (!view) throw new Error(`no ${name} among ${views.map(each => each.name).join(', ')}`);
+    return view;
+  }
+
+  /** `running`, or `returning: why`. */
+  async state(name: string): Promise<string> {
+    const { problem, state } = await this.view(name);
+    return problem === undefined ? state : `${state}: ${problem}`;
+  }
+}
+
+/** Each line as one short text. */
+export function short(lines: readonly WorkloadLine[]): string[] {
+  return lines.map(line => {
+    const place = line.node === undefined ? line.workload : `${line.workload}@${line.node}`;
+    if ('error' in line)
+      return `${place}: ${[line.error.message, ...line.error.details].join(' | ')} (${line.error.code})`;
+    if ('done' in line) return `${place}: done${line.done.status ? ` ${line.done.status.state}` : ''}`;
+    if ('step' in line) return `${place}: ${line.step}`;
+    return `${place}: ${line.progress.received} of ${line.progress.total}`;
+  });
+}
+
+/** Lets everything that needs no time happen. */
+export async function settled(): Promise<void> {
+  for (let turn = 0; turn < 20; turn++) await new Promise(resolve => setImmediate(resolve));
+}
