@@ -31,6 +31,8 @@ export interface AgentSettings {
 /** Milliseconds between two tries of a machine that has no card yet, or another machine's overlay. */
 const NO_CARD_WAIT = 1000;
 const WRONG_IDENTITY_WAIT = 60_000;
+/** Between two reports that are due to news: a guest that resets in a circle must not flood host0. */
+const NEWS_GAP = 500;
 
 /** Reports to host0 at once and then for ever. Each turn is: who am I, what am I like, tell, wait. */
 export class NodeAgent {
@@ -38,6 +40,9 @@ export class NodeAgent {
   readonly #settings: AgentSettings;
   readonly #stopped = new AbortController();
   #callOff: (() => void) | undefined;
+  #lastNews = -NEWS_GAP;
+  /** There was news while a report was under way. */
+  #more = false;
   #interval: number;
   #taken: Taken | undefined;
   #failures = 0;
@@ -62,12 +67,30 @@ export class NodeAgent {
     await this.#probed;
   }
 
+  /** There is news: it goes out now and not with the next heartbeat. */
+  hurry(): void {
+    if (this.#stopped.signal.aborted) return;
+    this.#more = this.#callOff === undefined;
+    if (!this.#callOff) return;
+    const { clock } = this.#ports;
+    const wait = this.#lastNews + NEWS_GAP - clock.elapsed();
+    this.#callOff();
+    if (wait <= 0) this.#tellNews();
+    else this.#callOff = clock.after(wait, () => this.#tellNews());
+  }
+
+  #tellNews(): void {
+    this.#lastNews = this.#ports.clock.elapsed();
+    void this.#turn();
+  }
+
   /** Never rejects. */
   async #turn(): Promise<void> {
     this.#callOff = undefined;
     const wait = await this.#once();
     if (this.#stopped.signal.aborted) return;
     this.#callOff = this.#ports.clock.after(wait, () => void this.#turn());
+    if (this.#more) this.hurry();
   }
 
   /** Milliseconds until the next turn. */
@@ -127,14 +150,7 @@ export class NodeAgent {
     } catch (thrown) {
       this.#ports.say(`the KVM probe failed: ${asPxenError(thrown).message}`);
     }
-    this.#hurry();
-  }
-
-  /** News goes out now and not with the next heartbeat; a turn under way takes it along with the one after. */
-  #hurry(): void {
-    if (!this.#callOff || this.#stopped.signal.aborted) return;
-    this.#callOff();
-    void this.#turn();
+    this.hurry();
   }
 
   /** host0 may have lost what it knew meanwhile: it will ask. */

@@ -1,11 +1,12 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { asPxenError, messageOf, PxenError } from '../base/error.ts';
 import { VERSION } from '../base/version.ts';
-import type { Kvm } from '../domain/node/facts.ts';
 import { MARK_PATH, parseMark } from '../domain/overlay/mark.ts';
+import { WORKLOADS_FOLDER } from '../domain/vm/statefiles.ts';
+import type { WorkloadStatus } from '../domain/workload/status.ts';
 import { systemClock } from '../io/clock.ts';
 import { exec } from '../io/exec.ts';
 import { sha256 } from '../io/sha256.ts';
@@ -14,16 +15,17 @@ import { type AgentConfig, parseAgentConfig } from './config.ts';
 import { gatherFacts, gatherLoad } from './facts/gather.ts';
 import type { Addresses } from './facts/network.ts';
 import { reportSender } from './host0.ts';
+import type { Hypervisor } from './hypervisor.ts';
 import { findIdentity, type Identity } from './identity.ts';
-import { probeQemu } from './probe.ts';
+import { Probe, probeQemu } from './probe.ts';
 import type { NodeState } from './report.ts';
-import { treeUnder } from './tree.ts';
+import { type Tree, treeUnder } from './tree.ts';
 
 /** `node agent.mjs [--root DIR]`: reads /etc/pxen/agent.json, /proc and /sys under the root, which is `/` on a node. */
-function main(): void {
+async function main(): Promise<void> {
   try {
     const { values } = parseArgs({ options: { root: { type: 'string', default: '/' } } });
-    run(values.root);
+    await run(values.root);
   } catch (thrown) {
     const error = asPxenError(thrown);
     for (const line of [`${error.code}: ${error.message}`, ...error.details]) say(line);
@@ -31,39 +33,63 @@ function main(): void {
   }
 }
 
-function run(root: string): void {
+/** Milliseconds: by then the first report is on its way, even where everything is emulated. */
+const HYPERVISOR_DELAY = 150;
+
+async function run(root: string): Promise<void> {
   const config = readConfig(join(root, '/etc/pxen/agent.json'));
   const tree = treeUnder(root);
-  let found: { qemu: string | undefined; kvm: Kvm } = { qemu: undefined, kvm: { state: 'unknown' } };
-  const state = (identity: Identity): NodeState => ({
-    identity,
-    bootId: tree.text('/proc/sys/kernel/random/boot_id') ?? 'unknown',
-    facts: gatherFacts(tree, {
-      addresses: addresses(),
-      nodeVersion: process.version,
-      agentVersion: VERSION,
-      ...found,
-    }),
-    load: gatherLoad(tree),
-    sshHostKey: tree.text('/etc/ssh/ssh_host_ed25519_key.pub'),
-    overlay: parseMark(tree.text(MARK_PATH) ?? ''),
-  });
+  const ending = new AbortController();
+  const probe = new Probe(() => probeQemu(tree, exec, ending.signal));
+  let hypervisor: Hypervisor | undefined;
   const agent = new NodeAgent(
     {
       clock: systemClock,
       random: Math.random,
       send: reportSender(config.host0, config.token),
       identity: () => findIdentity(tree, sha256),
-      state,
-      probe: async signal => {
-        found = await probeQemu(tree, exec, signal);
+      state: identity => stateOf(tree, identity, probe, hypervisor?.statuses() ?? []),
+      probe: async () => {
+        await probe.result();
+        hypervisor?.warmUp();
       },
       say,
     },
     { host0: config.host0, id: config.id, interval: config.interval },
   );
-  endOnSignals(agent);
+  const bringUp = async (): Promise<void> => {
+    const changed = (): void => agent.hurry();
+    // Half of the agent's code, and a tenth of a second on a slow machine.
+    const { Hypervisor } = await import('./hypervisor.ts');
+    hypervisor = new Hypervisor({ root, tree, probe, signal: ending.signal, changed, say });
+    if (!ending.signal.aborted) hypervisor.start();
+  };
+  endOnSignals(async () => {
+    ending.abort();
+    await Promise.all([agent.stop(), hypervisor?.stop()]);
+  });
+  // What an earlier agent started belongs into the first report. On a node that has just booted there is nothing yet.
+  if (existsSync(join(root, WORKLOADS_FOLDER))) await bringUp();
+  else systemClock.after(HYPERVISOR_DELAY, () => void bringUp().catch(thrown => say(messageOf(thrown))));
   agent.start();
+}
+
+function stateOf(
+  tree: Tree,
+  identity: Identity,
+  { found }: Probe,
+  workloads: readonly WorkloadStatus[],
+): NodeState {
+  const around = { addresses: addresses(), nodeVersion: process.version, agentVersion: VERSION, ...found };
+  return {
+    identity,
+    bootId: tree.text('/proc/sys/kernel/random/boot_id') ?? 'unknown',
+    facts: gatherFacts(tree, around),
+    load: gatherLoad(tree),
+    sshHostKey: tree.text('/etc/ssh/ssh_host_ed25519_key.pub'),
+    overlay: parseMark(tree.text(MARK_PATH) ?? ''),
+    workloads,
+  };
 }
 
 function readConfig(path: string): AgentConfig {
@@ -77,13 +103,10 @@ function readConfig(path: string): AgentConfig {
   }
 }
 
-function endOnSignals(agent: NodeAgent): void {
-  const end = async (): Promise<void> => {
-    await agent.stop();
-    process.exit(0);
-  };
-  process.on('SIGTERM', () => void end());
-  process.on('SIGINT', () => void end());
+function endOnSignals(stop: () => Promise<void>): void {
+  const end = (): void => void stop().finally(() => process.exit(0));
+  process.on('SIGTERM', end);
+  process.on('SIGINT', end);
 }
 
 function addresses(): Addresses {
@@ -95,4 +118,4 @@ function say(line: string): void {
   process.stdout.write(`pxen-agent: ${line}\n`);
 }
 
-main();
+await main();

@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
+import { messageOf } from '../base/error.ts';
 import type { Kvm } from '../domain/node/facts.ts';
 import type { Exec } from '../io/exec.ts';
 import { judgeProbe, PROBE_TIMEOUT, parseQemuVersion, probeArguments, probeSector } from './kvm.ts';
@@ -12,12 +13,49 @@ const MODULES_PATIENCE = 60_000;
 const MODULES_LOOK_EVERY = 500;
 const QEMU = 'qemu-system-x86_64';
 
-/** What takes too long for the first report: QEMU's version, and whether a guest really runs with KVM. */
-export async function probeQemu(
-  tree: Tree,
-  exec: Exec,
-  signal: AbortSignal,
-): Promise<{ qemu: string | undefined; kvm: Kvm }> {
+/** QEMU's version, and whether a guest really runs with KVM. */
+export interface Found {
+  readonly qemu: string | undefined;
+  readonly kvm: Kvm;
+}
+
+/** Looks once, whoever asks first: the agent after its first report, or a workload that cannot wait for that. */
+export class Probe {
+  readonly #look: () => Promise<Found>;
+  #result: Promise<Found> | undefined;
+  /** As far as it is known. */
+  found: Found = { qemu: undefined, kvm: { state: 'unknown' } };
+
+  constructor(look: () => Promise<Found>) {
+    this.#look = look;
+  }
+
+  /** Rejects when the node has no room for a guest of half a KiB; the next one who asks tries again. */
+  result(): Promise<Found> {
+    this.#result ??= this.#look().then(
+      found => {
+        this.found = found;
+        return found;
+      },
+      thrown => {
+        this.#result = undefined;
+        throw thrown;
+      },
+    );
+    return this.#result;
+  }
+
+  async kvm(): Promise<Kvm> {
+    try {
+      return (await this.result()).kvm;
+    } catch (thrown) {
+      return { state: 'unusable', reason: `it could not be tried out: ${messageOf(thrown)}` };
+    }
+  }
+}
+
+/** What takes too long for the first report. */
+export async function probeQemu(tree: Tree, exec: Exec, signal: AbortSignal): Promise<Found> {
   const version = await exec(QEMU, ['--version'], { timeout: PROBE_TIMEOUT, signal });
   const qemu = version.exitCode === 0 ? parseQemuVersion(version.stdout) : undefined;
   await modulesLoaded(tree, signal);

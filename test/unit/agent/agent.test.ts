@@ -4,6 +4,7 @@ import type { Identity } from '../../../src/agent/identity.ts';
 import type { Report, ReportAnswer } from '../../../src/api/report.ts';
 import { PxenError } from '../../../src/base/error.ts';
 import type { Facts } from '../../../src/domain/node/facts.ts';
+import type { WorkloadStatus } from '../../../src/domain/workload/status.ts';
 import { ManualClock } from '../../fakes/clock.ts';
 import { ALPHA, FACTS, LOAD } from '../../fakes/registry.ts';
 
@@ -19,10 +20,11 @@ let hostKey: string | undefined;
 let identity: Identity | undefined;
 let probes: number;
 let finishProbe: () => void;
+let workloads: WorkloadStatus[];
 
 beforeEach(() => {
   clock = new ManualClock();
-  [sent, said, answers, probes] = [[], [], [], 0];
+  [sent, said, answers, probes, workloads] = [[], [], [], 0, []];
   facts = FACTS;
   hostKey = 'ssh-ed25519 x';
   identity = IDENTITY;
@@ -47,6 +49,7 @@ function agent(settings: Partial<AgentSettings> = {}): NodeAgent {
         load: LOAD,
         sshHostKey: hostKey,
         overlay: undefined,
+        workloads,
       }),
       probe: () => {
         probes += 1;
@@ -158,6 +161,47 @@ describe('reports', () => {
       kind: 'heartbeat',
       facts: { kvm: { state: 'unusable', reason: 'hung' } },
     });
+    expect(clock.waiting).toBe(1);
+  });
+
+  test('tell at once how workloads are, and what comes in quick succession at most twice a second', async () => {
+    const status: WorkloadStatus = {
+      name: 'web',
+      uuid: 'w1',
+      state: 'running',
+      since: 1,
+      engine: 'qemu',
+      console: { type: 'serial-tcp', port: 7900 },
+      volumes: [],
+      nics: [],
+    };
+    const one = agent();
+    one.start();
+    await settle();
+    workloads = [status];
+    one.hurry();
+    await settle();
+    workloads = [{ ...status, state: 'paused' }];
+    for (let i = 0; i < 30; i++) {
+      one.hurry();
+      await pass(20);
+    }
+    const states = sent.map(report =>
+      'workloads' in report ? report.workloads?.map(w => w.state) : undefined,
+    );
+    expect(states).toEqual([[], ['running'], ['paused']]);
+    await pass(500);
+    expect(sent).toHaveLength(4);
+    await pass(9999);
+    expect(sent).toHaveLength(4);
+  });
+
+  test('go out again when there was news while one was under way', async () => {
+    const one = agent();
+    one.start();
+    one.hurry();
+    await settle();
+    expect(kinds()).toEqual(['full', 'heartbeat']);
     expect(clock.waiting).toBe(1);
   });
 

@@ -89,6 +89,7 @@ test('the agent reports everything with its token, then goes on, and ends within
     },
   });
   expect(heard[0]?.report).toHaveProperty('sshHostKey');
+  expect(heard[0]?.report).toHaveProperty('workloads', []);
   await until(() =>
     heard.some(({ report }) => report.kind === 'heartbeat' && report.facts.kvm !== undefined),
   );

@@ -1,0 +1,80 @@
+import { messageOf } from '../base/error.ts';
+import type { WorkloadStatus } from '../domain/workload/status.ts';
+import { systemClock } from '../io/clock.ts';
+import { exec } from '../io/exec.ts';
+import { sha1 } from '../io/sha1.ts';
+import { sha256 } from '../io/sha256.ts';
+import { AgentApi } from './api/server.ts';
+import type { Probe } from './probe.ts';
+import type { Tree } from './tree.ts';
+import { QmpMonitor } from './vm/monitor.ts';
+import { Volumes } from './volume/volumes.ts';
+import { cpuModelsOf } from './workload/facts.ts';
+import { nodeProcesses } from './workload/processes.ts';
+import { Taps } from './workload/taps.ts';
+import { Workloads } from './workload/workloads.ts';
+
+export interface HypervisorPorts {
+  /** `/` on a node. */
+  readonly root: string;
+  readonly tree: Tree;
+  readonly probe: Probe;
+  /** The agent ends. */
+  readonly signal: AbortSignal;
+  /** There is news for host0. */
+  readonly changed: () => void;
+  /** One plain line. */
+  readonly say: (line: string) => void;
+}
+
+/** All that runs virtual machines on this node, put together: workloads, and the socket on which host0 commands them. */
+export class Hypervisor {
+  readonly #workloads: Workloads;
+  readonly #api: AgentApi;
+  readonly #cpuModels: () => Promise<unknown>;
+  readonly #say: (line: string) => void;
+
+  constructor({ changed, probe, root, say, signal, tree }: HypervisorPorts) {
+    const clock = systemClock;
+    const cpuModels = cpuModelsOf(exec, signal, say);
+    this.#cpuModels = cpuModels;
+    this.#say = say;
+    this.#workloads = new Workloads({
+      root,
+      tree,
+      clock,
+      processes: nodeProcesses,
+      connect: (path, options) => QmpMonitor.connect(path, options),
+      taps: new Taps({ tree, exec, sha256 }),
+      volumes: new Volumes({ root, clock, say }),
+      facts: { cpuModels, kvm: () => probe.kvm() },
+      claimed: new Set(),
+      sha256,
+      sha1,
+      say,
+      changed,
+    });
+    this.#api = new AgentApi({ root, tree, workloads: this.#workloads, clock, say });
+  }
+
+  /** What an earlier agent started is known when it returns. */
+  start(): void {
+    this.#workloads.start();
+    this.#api.start().catch(thrown => this.#say(`workloads cannot be commanded: ${messageOf(thrown)}`));
+  }
+
+  /** Whoever waits for a command that is called off now still hears so. The virtual machines go on. */
+  async stop(): Promise<void> {
+    await this.#workloads.stop();
+    await this.#api.stop();
+  }
+
+  statuses(): WorkloadStatus[] {
+    return this.#workloads.statuses();
+  }
+
+  /** Finds out what takes a while, so that the first start need not wait for it. */
+  warmUp(): void {
+    void this.#cpuModels();
+  }
+}

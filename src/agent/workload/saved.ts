@@ -1,0 +1,110 @@
+import * as z from 'zod';
+import { macSchema } from '../../api/values.ts';
+import { messageOf } from '../../base/error.ts';
+import type { Machine } from '../../domain/vm/machine.ts';
+import { ACCEL_POLICIES } from '../../domain/workload/facts.ts';
+import { parseWorkload } from '../../domain/workload/parse.ts';
+import type { Workload } from '../../domain/workload/workload.ts';
+
+/** What a start leaves in resolved.json, so that a later agent finds its virtual machine again. */
+export interface Saved {
+  /** The file as it came, for a restart without one. */
+  readonly config: { readonly file: string; readonly text: string };
+  readonly accel: (typeof ACCEL_POLICIES)[number];
+  /** Milliseconds since the epoch. */
+  readonly startedAt: number;
+  readonly machine: Machine;
+}
+
+const number = z.number().int().nonnegative();
+
+/** The workload itself is read from its file anew: there is one parser. In the JSON it stands for people. */
+const schema = z.object({
+  config: z.object({ file: z.string(), text: z.string() }),
+  accel: z.enum(ACCEL_POLICIES),
+  startedAt: z.number(),
+  machine: z.object({
+    accel: z.enum(['kvm', 'tcg']),
+    rfcUuid: z.string(),
+    console: z.discriminatedUnion('type', [
+      z.object({ type: z.literal('serial-tcp'), port: number }),
+      z.object({ type: z.literal('serial-socket') }),
+      z.object({ type: z.literal('vnc'), id: number, port: number }),
+    ]),
+    nics: z.array(
+      z.object({
+        id: number,
+        mac: macSchema,
+        type: z.enum(['bridge', 'nat']),
+        bridge: z.string().optional(),
+        tap: z.string().optional(),
+        vhost: z.boolean(),
+      }),
+    ),
+  }),
+});
+
+export function formatSaved(saved: Saved): string {
+  return `${JSON.stringify(saved, null, 2)}\n`;
+}
+
+/** Where things of a workload are, as its engine sees them. */
+export interface Places {
+  readonly folder: string;
+  readonly at: (path: string) => string;
+}
+
+/** What was saved, or a sentence on what is wrong with it. */
+export function parseSaved(text: string, uuid: string, places: Places): Saved | string {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    return `is no JSON (${messageOf(error)})`;
+  }
+  const parsed = schema.safeParse(value);
+  if (!parsed.success) return `does not have its form (${z.prettifyError(parsed.error).split('\n')[0]})`;
+  const { accel, config, machine, startedAt } = parsed.data;
+  const { workload } = parseWorkload(config.text, config.file);
+  if (workload?.uuid !== uuid) return `holds no workload of the uuid ${uuid}`;
+  return { config, accel, startedAt, machine: { ...machine, ...withPlaces(workload, places) } };
+}
+
+function withPlaces(
+  workload: Workload,
+  { at, folder }: Places,
+): Pick<Machine, 'workload' | 'folder' | 'volumes'> {
+  return {
+    workload,
+    folder,
+    volumes: workload.volumes.map(volume => ({ ...volume, file: at(volume.path) })),
+  };
+}
+
+/** Stands for a workload whose resolved.json cannot be read: enough to see it, to stop it and to clear it away. */
+export function lostWorkload(uuid: string, startedAt: number, places: Places): Saved {
+  const workload: Workload = {
+    name: uuid,
+    uuid,
+    engine: 'qemu',
+    memory: { bytes: 0 },
+    cpu: { threads: 1, mode: 'host' },
+    volumes: [],
+    nics: [],
+    console: { type: 'serial-socket' },
+    autostart: false,
+    placement: {},
+  };
+  return {
+    config: { file: '', text: '' },
+    accel: 'kvm',
+    startedAt,
+    machine: {
+      ...withPlaces(workload, places),
+      accel: 'kvm',
+      rfcUuid: '',
+      console: { type: 'serial-socket' },
+      nics: [],
+    },
+  };
+}

@@ -1,0 +1,126 @@
+import { messageOf, PxenError } from '../../base/error.ts';
+import type { Clock } from '../../base/ports.ts';
+import { type Tell, tellStep } from './steps.ts';
+import type { VirtualMachine } from './virtual-machine.ts';
+import { within } from './waiting.ts';
+
+export interface StopPorts {
+  readonly clock: Clock;
+  readonly tell: Tell;
+}
+
+/** A way to end a virtual machine, and how long that may take. Milliseconds. */
+interface Way {
+  readonly step: string;
+  readonly limit: number;
+  readonly ask: () => Promise<unknown>;
+  readonly askAgain?: { readonly every: number; readonly ask: () => Promise<unknown> };
+  readonly worked: string;
+  readonly failed: string;
+}
+
+/** A guest that is not up yet does not hear the power button; one that shuts down already does not mind it. */
+const PRESS_EVERY = 5000;
+/** QEMU writes what is not yet in its volumes, and ends. */
+const QUIT_LIMIT = 5000;
+/** After SIGKILL the kernel has only to free the memory. */
+const KILL_LIMIT = 5000;
+
+/**
+ * Ends it, gently at first: the guest shuts down, or QEMU quits, or it is killed. A paused guest cannot shut down, so it
+ * is resumed for that; `patience` 0 goes straight to QEMU, and nothing of the guest runs again.
+ */
+export async function endMachine(machine: VirtualMachine, patience: number, ports: StopPorts): Promise<void> {
+  const isPaused = machine.state === 'paused';
+  machine.stops();
+  const ways = [
+    ...(patience > 0 ? [byGuest(machine, patience, isPaused)] : []),
+    byQemu(machine),
+    byKernel(machine),
+  ];
+  for (const way of ways) if (await tryWay(machine, way, ports)) return;
+  machine.runs();
+  throw new PxenError(
+    'WORKLOAD_FAILED',
+    `${machine.name}: QEMU (pid ${machine.pid}) does not end, not even by SIGKILL`,
+    {
+      details: [
+        'a process that the kernel cannot end usually waits for a disk or a file server; look at dmesg on the node',
+      ],
+    },
+  );
+}
+
+/** Asks the guest to shut down, and leaves it alone when it does not. */
+export async function endSoftly(machine: VirtualMachine, patience: number, ports: StopPorts): Promise<void> {
+  machine.stops();
+  if (await tryWay(machine, byGuest(machine, patience, false), ports)) return;
+  machine.runs();
+  throw new PxenError(
+    'TIMEOUT',
+    `${machine.name}: its guest did not shut down within ${patience / 1000} s; it goes on running`,
+    {
+      details: [
+        'a guest that is still booting, or has no ACPI, does not hear the request; stop ends it by force',
+      ],
+    },
+  );
+}
+
+function byGuest(machine: VirtualMachine, limit: number, isPaused: boolean): Way {
+  return {
+    step: 'shutdown',
+    limit,
+    ask: async () => {
+      if (isPaused) await machine.execute('cont');
+      await machine.execute('system_powerdown');
+    },
+    askAgain: { every: PRESS_EVERY, ask: () => machine.execute('system_powerdown') },
+    worked: isPaused ? 'resumed the guest, and it shut down' : 'the guest shut down',
+    failed: `the guest did not shut down within ${limit / 1000} s`,
+  };
+}
+
+function byQemu(machine: VirtualMachine): Way {
+  return {
+    step: 'quit',
+    limit: QUIT_LIMIT,
+    // A connection that is gone: QEMU hangs, or it ends just now and must not be killed while it writes.
+    ask: () => machine.execute('quit').catch(() => {}),
+    worked: 'QEMU quit',
+    failed: `QEMU did not quit within ${QUIT_LIMIT / 1000} s`,
+  };
+}
+
+function byKernel(machine: VirtualMachine): Way {
+  const failed = `QEMU did not end within ${KILL_LIMIT / 1000} s after SIGKILL`;
+  return { step: 'kill', limit: KILL_LIMIT, ask: async () => machine.kill(), worked: 'killed QEMU', failed };
+}
+
+/** Whether the machine is gone. One that cannot even be asked is not waited for. */
+async function tryWay(machine: VirtualMachine, way: Way, { clock, tell }: StopPorts): Promise<boolean> {
+  const began = clock.elapsed();
+  const refusal = await way.ask().then(
+    () => undefined,
+    (thrown: unknown) => messageOf(thrown),
+  );
+  const deadline = refusal === undefined ? began + way.limit : 0;
+  const isGone = await waited(machine, way, deadline, clock);
+  tellStep(tell, way.step, isGone ? way.worked : (refusal ?? way.failed), clock.elapsed() - began);
+  return isGone;
+}
+
+/** Whether it is gone before the deadline. */
+async function waited(
+  machine: VirtualMachine,
+  { askAgain }: Way,
+  deadline: number,
+  clock: Clock,
+): Promise<boolean> {
+  for (;;) {
+    const left = Math.max(0, deadline - clock.elapsed());
+    if (await within(clock, Math.min(left, askAgain?.every ?? left), machine.gone)) return true;
+    if (clock.elapsed() >= deadline) return false;
+    await askAgain?.ask().catch(() => {});
+  }
+}

@@ -1,0 +1,360 @@
+import type { AgentRun } from '../../api/agent.ts';
+import { MOST_WORKLOADS } from '../../api/workload-status.ts';
+import { quote } from '../../base/diagnostic.ts';
+import { messageOf, PxenError } from '../../base/error.ts';
+import type { WellFormed } from '../../domain/workload/judge.ts';
+import { parseWorkload } from '../../domain/workload/parse.ts';
+import { workloadError } from '../../domain/workload/problem.ts';
+import type { WorkloadStatus } from '../../domain/workload/status.ts';
+import type { Workload } from '../../domain/workload/workload.ts';
+import { findMachines, isUuid } from './finding.ts';
+import { StateFolder } from './folder.ts';
+import { Jobs } from './jobs.ts';
+import { Start, type StartPorts, startFailure, teller } from './starting.ts';
+import { startingStatus } from './status.ts';
+import { type Tell, tellStep } from './steps.ts';
+import { endMachine, endSoftly } from './stopping.ts';
+import type { VirtualMachine } from './virtual-machine.ts';
+import { within } from './waiting.ts';
+
+/** Of a command that was carried out. */
+export interface Done {
+  readonly status?: WorkloadStatus | undefined;
+  readonly argv?: string[] | undefined;
+}
+
+/** A command under way. */
+interface Errand {
+  readonly request: AgentRun;
+  readonly tell: Tell;
+  /** Aborted: it is called off. */
+  readonly signal: AbortSignal;
+}
+
+type Config = NonNullable<AgentRun['config']>;
+
+/** Milliseconds between two looks at logs and processes; every so many looks, at what is used too. */
+const LOOK_EVERY = 2000;
+const LOOKS_PER_REFRESH = 5;
+/** While the agent ends, for what has to be taken back. */
+const LAST_PATIENCE = 3000;
+
+/** The workloads of this node: carries out commands, and knows how each one is. */
+export class Workloads {
+  readonly #ports: StartPorts;
+  readonly #jobs: Jobs;
+  readonly #machines = new Map<string, VirtualMachine>();
+  /** Of starts whose machine does not run yet. */
+  readonly #starting = new Map<string, WorkloadStatus>();
+  /** Of downloads and starts under way, and of those that were called off: what they fetched is still to be cleared away. */
+  readonly #fetching = new Map<string, Workload>();
+  #callOff: (() => void) | undefined;
+  #looks = 0;
+  #stopped = false;
+  /** What earlier agents recorded of volumes is known. */
+  #ready: Promise<void> = Promise.resolve();
+
+  constructor(ports: StartPorts) {
+    this.#ports = ports;
+    this.#jobs = new Jobs(ports.clock);
+  }
+
+  /** Finds what an earlier agent started; that is known when it returns. Connections follow. */
+  start(): void {
+    for (const machine of findMachines(this.#ports)) this.#machines.set(machine.folder.uuid, machine);
+    this.#ready = this.#ports.volumes
+      .start()
+      .catch(thrown => this.#ports.say(`what earlier agents fetched is not known: ${messageOf(thrown)}`));
+    for (const machine of this.#machines.values()) void this.#takeOver(machine);
+    this.#lookLater();
+  }
+
+  /** The virtual machines go on. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#callOff?.();
+    await within(this.#ports.clock, LAST_PATIENCE, this.#jobs.stop());
+    for (const machine of this.#machines.values()) machine.release();
+  }
+
+  /** Carries out a command. Rejects with the reason why it could not be, and then all is as it was. */
+  async run(request: AgentRun, tell: Tell): Promise<Done> {
+    const { dryRun, uuid, verb } = request;
+    if (!isUuid(uuid))
+      throw new PxenError('BAD_REQUEST', `uuid: got ${quote(uuid)}, expected a name without /`);
+    if (dryRun && verb !== 'start')
+      throw new PxenError('BAD_REQUEST', `${verb} cannot be tried dry, only start can`);
+    const errand = (signal: AbortSignal): Errand => ({ request, tell, signal });
+    await this.#ready;
+    if (this.#stopped) throw new PxenError('SERVER_DOWN', 'the agent of the node is ending');
+    if (dryRun) return this.#tryStart(errand(new AbortController().signal));
+    return this.#jobs.run(uuid, verb, (signal, calledOff) => this.#carryOut(errand(signal), calledOff));
+  }
+
+  statuses(): WorkloadStatus[] {
+    const uuids = new Set([...this.#machines.keys(), ...this.#starting.keys()]);
+    const statuses = [...uuids].map(uuid => this.#starting.get(uuid) ?? this.#machines.get(uuid)?.status());
+    return statuses.filter(status => status !== undefined).slice(0, MOST_WORKLOADS);
+  }
+
+  /** Figures of all that are not of this moment. */
+  async refresh(): Promise<void> {
+    await Promise.all(Array.from(this.#machines.values(), machine => machine.refresh()));
+  }
+
+  find(uuid: string): VirtualMachine | undefined {
+    return this.#machines.get(uuid);
+  }
+
+  #carryOut(errand: Errand, calledOff: boolean): Promise<Done> {
+    switch (errand.request.verb) {
+      case 'download':
+        return this.#download(errand);
+      case 'start':
+        return this.#start(errand);
+      case 'stop':
+        return this.#stop(errand, calledOff);
+      case 'soft-stop':
+        return this.#softStop(errand);
+      case 'pause':
+        return this.#pause(errand);
+      case 'resume':
+        return this.#resume(errand);
+      case 'restart':
+        return this.#restart(errand);
+    }
+  }
+
+  async #download({ request, signal, tell }: Errand): Promise<Done> {
+    const { uuid } = request;
+    const { workload } = judged(configOf(request), uuid);
+    const began = this.#ports.clock.elapsed();
+    this.#fetching.set(uuid, workload);
+    try {
+      await this.#ports.volumes.ensure(workload, { signal, progress: teller(tell) });
+    } catch (thrown) {
+      // Its folder may be there now, for nothing.
+      if (!this.#machines.has(uuid)) await this.#folder(uuid).clear({ log: true });
+      signal.throwIfAborted();
+      throw thrown;
+    } finally {
+      if (!signal.aborted) this.#fetching.delete(uuid);
+    }
+    tellStep(tell, 'fetch', 'every volume is there', this.#ports.clock.elapsed() - began);
+    return {};
+  }
+
+  async #tryStart(errand: Errand): Promise<Done> {
+    const { request } = errand;
+    this.#refuseRunning(request.uuid);
+    return {
+      argv: await this.#startOf(errand, judged(configOf(request), request.uuid), configOf(request)).dry(),
+    };
+  }
+
+  async #start(errand: Errand): Promise<Done> {
+    this.#refuseRunning(errand.request.uuid);
+    return this.#startWith(errand, configOf(errand.request));
+  }
+
+  async #startWith(errand: Errand, config: Config): Promise<Done> {
+    const { uuid } = errand.request;
+    try {
+      this.#refuseTooMany();
+      const parsed = judged(config, uuid);
+      this.#fetching.set(uuid, parsed.workload);
+      this.#starting.set(uuid, startingStatus(parsed.workload, this.#ports.clock.now(), this.#ports.sha256));
+      this.#ports.changed();
+      const { argv, vm } = await this.#startOf(errand, parsed, config).run();
+      this.#machines.set(uuid, vm);
+      return { status: vm.status(), argv };
+    } catch (thrown) {
+      await this.#noteFailure(uuid, thrown);
+      throw thrown;
+    } finally {
+      this.#starting.delete(uuid);
+      if (!errand.signal.aborted) this.#fetching.delete(uuid);
+      this.#ports.changed();
+    }
+  }
+
+  #startOf({ request, signal, tell }: Errand, parsed: WellFormed, config: Config): Start {
+    const { uuid } = request;
+    return new Start(
+      {
+        request,
+        config,
+        parsed,
+        folder: this.#folder(uuid),
+        predecessor: this.#machines.get(uuid),
+        forget: () => this.#machines.delete(uuid),
+        tell,
+        signal,
+      },
+      this.#ports,
+    );
+  }
+
+  async #stop({ request, tell }: Errand, calledOff: boolean): Promise<Done> {
+    const { timeoutSeconds, uuid } = request;
+    if (calledOff) await this.#clearFetched(uuid, tell);
+    const machine = this.#machines.get(uuid);
+    if (!machine && calledOff) return {};
+    if (!machine) throw notHere(uuid);
+    if (!machine.end) await endMachine(machine, timeoutSeconds * 1000, { clock: this.#ports.clock, tell });
+    await this.#clearAway(machine, tell);
+    return {};
+  }
+
+  /** What was called off has taken itself back; the beginning of a file stays for the next time, but a stop wants none. */
+  async #clearFetched(uuid: string, tell: Tell): Promise<void> {
+    const workload = this.#fetching.get(uuid);
+    this.#fetching.delete(uuid);
+    if (workload && !this.#machines.has(uuid)) await this.#ports.volumes.release(workload);
+    tellStep(tell, 'call-off', 'called off what was under way', 0);
+  }
+
+  async #softStop({ request, tell }: Errand): Promise<Done> {
+    const machine = this.#living(request.uuid);
+    if (machine.state === 'paused')
+      throw wrongState(machine, 'is paused, and so cannot shut down; resume it first');
+    if (request.timeoutSeconds === 0)
+      throw new PxenError('BAD_REQUEST', 'timeoutSeconds: got 0, expected more');
+    await endSoftly(machine, request.timeoutSeconds * 1000, { clock: this.#ports.clock, tell });
+    await this.#clearAway(machine, tell);
+    return {};
+  }
+
+  /** Nothing is left but what its volumes need. */
+  async #clearAway(machine: VirtualMachine, tell: Tell): Promise<void> {
+    const { clock, taps, volumes } = this.#ports;
+    const began = clock.elapsed();
+    try {
+      await taps.remove(machine.folder);
+      const deleted = await volumes.release(machine.saved.machine.workload);
+      await machine.folder.clear({ log: false });
+      this.#machines.delete(machine.folder.uuid);
+      const text = deleted.length === 0 ? 'no volume was deleted' : `deleted ${deleted.join(', ')}`;
+      tellStep(tell, 'clear', text, clock.elapsed() - began);
+    } catch (thrown) {
+      machine.staysEnded();
+      throw thrown;
+    } finally {
+      this.#ports.changed();
+    }
+  }
+
+  async #pause({ request, tell }: Errand): Promise<Done> {
+    const machine = this.#living(request.uuid);
+    if (machine.state === 'paused') throw wrongState(machine, 'is paused already');
+    return this.#switch(machine, 'stop', tell);
+  }
+
+  async #resume({ request, tell }: Errand): Promise<Done> {
+    const machine = this.#living(request.uuid);
+    if (machine.state === 'running') throw wrongState(machine, 'runs already');
+    return this.#switch(machine, 'cont', tell);
+  }
+
+  async #switch(machine: VirtualMachine, command: 'stop' | 'cont', tell: Tell): Promise<Done> {
+    const began = this.#ports.clock.elapsed();
+    await machine.execute(command);
+    await machine.askState();
+    tellStep(
+      tell,
+      command === 'stop' ? 'pause' : 'resume',
+      `it is ${machine.state}`,
+      this.#ports.clock.elapsed() - began,
+    );
+    return { status: machine.status() };
+  }
+
+  /** The file is judged before anything is stopped for it. */
+  async #restart(errand: Errand): Promise<Done> {
+    const { request } = errand;
+    const machine = this.#machines.get(request.uuid);
+    const config = request.config ?? machine?.saved.config;
+    if (!config) throw notHere(request.uuid);
+    judged(config, request.uuid);
+    if (machine) await this.#stop(errand, false);
+    return this.#startWith(errand, config);
+  }
+
+  #folder(uuid: string): StateFolder {
+    return new StateFolder(this.#ports.root, uuid);
+  }
+
+  #living(uuid: string): VirtualMachine {
+    const machine = this.#machines.get(uuid);
+    if (!machine) throw notHere(uuid);
+    if (machine.end) throw wrongState(machine, `does not run any more: ${machine.end.reason}`);
+    return machine;
+  }
+
+  #refuseRunning(uuid: string): void {
+    const machine = this.#machines.get(uuid);
+    if (machine && !machine.end) throw wrongState(machine, `runs already on this node (pid ${machine.pid})`);
+  }
+
+  /** host0 takes no longer list. */
+  #refuseTooMany(): void {
+    const count = this.#machines.size + this.#starting.size;
+    if (count < MOST_WORKLOADS) return;
+    throw new PxenError('WORKLOAD_STATE', `this node has ${count} workloads, and more cannot be told of`);
+  }
+
+  /** MH-3: whoever looks for the reason on the node finds it there. */
+  async #noteFailure(uuid: string, thrown: unknown): Promise<void> {
+    try {
+      await this.#folder(uuid).note(startFailure(thrown));
+    } catch (trouble) {
+      this.#ports.say(
+        `${uuid}: why it did not start cannot be written to its output.log: ${messageOf(trouble)}`,
+      );
+    }
+  }
+
+  /** Of an earlier agent. */
+  async #takeOver(machine: VirtualMachine): Promise<void> {
+    if (!machine.end) return machine.lookAfter();
+    await this.#ports.taps
+      .remove(machine.folder)
+      .catch((thrown: unknown) => this.#ports.say(messageOf(thrown)));
+  }
+
+  #lookLater(): void {
+    if (!this.#stopped) this.#callOff = this.#ports.clock.after(LOOK_EVERY, () => void this.#look());
+  }
+
+  async #look(): Promise<void> {
+    this.#looks += 1;
+    await Promise.all(Array.from(this.#machines.values(), machine => machine.lookAfter()));
+    if (this.#looks % LOOKS_PER_REFRESH === 0) await this.refresh();
+    this.#lookLater();
+  }
+}
+
+function configOf({ config, verb }: AgentRun): Config {
+  if (!config) throw new PxenError('BAD_REQUEST', `${verb} needs the workload's file (config)`);
+  return config;
+}
+
+/** By all rules that need no node. Throws WORKLOAD_INVALID with every problem. */
+function judged(config: Config, uuid: string): WellFormed {
+  const { lines, problems, texts, workload } = parseWorkload(config.text, config.file);
+  if (!workload) throw workloadError(config.file, problems);
+  if (workload.uuid !== uuid)
+    throw new PxenError(
+      'BAD_REQUEST',
+      `${config.file} is the file of ${quote(workload.uuid)}, not of ${quote(uuid)}`,
+    );
+  return { file: config.file, workload, lines, texts };
+}
+
+function notHere(uuid: string): PxenError {
+  return new PxenError('WORKLOAD_STATE', `${uuid}: does not run on this node`);
+}
+
+function wrongState(machine: VirtualMachine, how: string): PxenError {
+  return new PxenError('WORKLOAD_STATE', `${machine.name}: ${how}`);
+}

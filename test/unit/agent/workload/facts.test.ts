@@ -1,0 +1,160 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import type { Tree } from '../../../../src/agent/tree.ts';
+import {
+  asIfFetched,
+  countOf,
+  cpuModelsOf,
+  gatherWorkloadFacts,
+  parseCpuModels,
+} from '../../../../src/agent/workload/facts.ts';
+import { parseWorkload } from '../../../../src/domain/workload/parse.ts';
+import type { Execution } from '../../../../src/io/exec.ts';
+
+const QEMU_7 = `Available CPUs:
+x86 486                   (alias configured by machine type)
+x86 486-v1                
+x86 Penryn                (alias configured by machine type)
+x86 Penryn-v1             Intel Core 2 Duo P9xxx (Penryn Class Core 2)
+x86 qemu64                (alias configured by machine type)
+x86 base                  base CPU model type with no features enabled
+x86 host                  processor with all supported host features 
+
+Recognized CPUID flags:
+  3dnow 3dnowext 3dnowprefetch abm ace2
+  vmx x2apic
+`;
+/** Since QEMU 9.1 without the architecture. */
+const QEMU_9 = `Available CPUs:
+  486                   (alias configured by machine type)
+  Penryn-v1             Intel Core 2 Duo P9xxx (Penryn Class Core 2)
+  host                  processor with all supported host features 
+
+Recognized CPUID flags:
+  3dnow 3dnowext
+`;
+
+const FILE = `name=w
+uuid=w
+platform.memory.size=1G
+platform.cpu.threads=1
+platform.volume.0.type=iso
+platform.volume.0.path=/v/there.iso
+platform.volume.1.type=iso
+platform.volume.1.path=/v/coming.iso
+platform.volume.1.source=http://host0/isos/x.iso
+platform.volume.2.type=iso
+platform.volume.2.path=/v/missing.iso
+`;
+
+function workload() {
+  const parsed = parseWorkload(FILE, 'w.conf').workload;
+  if (!parsed) throw new Error('the file of this test is wrong');
+  return parsed;
+}
+
+describe('CPU models', () => {
+  test.each([
+    [QEMU_7, ['486', '486-v1', 'Penryn', 'Penryn-v1', 'qemu64', 'base', 'host']],
+    [QEMU_9, ['486', 'Penryn-v1', 'host']],
+    ['', []],
+  ])('of a help text %#', (help, expected) => {
+    expect(parseCpuModels(help)).toEqual(expected);
+  });
+
+  test('of any text are words', () => {
+    fc.assert(fc.property(fc.string(), text => parseCpuModels(text).every(name => /^\S+$/.test(name))));
+  });
+
+  test('are asked for once, and again after a failure', async () => {
+    const ran: Execution = {
+      command: '',
+      exitCode: 0,
+      signal: undefined,
+      stdout: QEMU_9,
+      stderr: '',
+      timedOut: false,
+      failure: undefined,
+    };
+    const answers: Execution[] = [{ ...ran, exitCode: 1, stderr: 'no\n' }, ran];
+    const said: string[] = [];
+    const models = cpuModelsOf(
+      async () => answers.shift() ?? ran,
+      new AbortController().signal,
+      line => said.push(line),
+    );
+    expect(await models()).toBeUndefined();
+    expect(said).toEqual([
+      'which CPU models QEMU has is not known: qemu-system-x86_64 -cpu help ended with status 1: no',
+    ]);
+    expect([await models(), await models()]).toEqual([
+      ['486', 'Penryn-v1', 'host'],
+      ['486', 'Penryn-v1', 'host'],
+    ]);
+    expect(answers).toEqual([]);
+  });
+});
+
+test.each([
+  ['0-3', 4],
+  ['0-3,8,10-11', 7],
+  ['0', 1],
+  ['', 0],
+  ['nonsense', 0],
+])('the list %j of the kernel has %i numbers', (list, count) => {
+  expect(countOf(list)).toBe(count);
+});
+
+test('facts are those of this moment, and what is asked for with TCG waits for no KVM', async () => {
+  const files: Record<string, string> = {
+    '/proc/meminfo': 'MemTotal:  2000000 kB\nMemAvailable:    1048576 kB',
+    '/sys/devices/system/cpu/online': '0-1',
+    '/dev/vhost-net': '',
+  };
+  const tree: Tree = {
+    text: path => files[path],
+    list: path => (path === '/sys/class/net' ? ['br0', 'lo'] : []),
+    exists: path => path in files,
+    link: () => undefined,
+  };
+  let asked = 0;
+  const ports = {
+    tree,
+    cpuModels: async () => ['host'],
+    kvm: async () => {
+      asked += 1;
+      return { state: 'unusable', reason: 'no' } as const;
+    },
+    paths: async () => ({ existing: ['/v/there.iso'], owned: [] }),
+  };
+  const known = {
+    memAvailableKiB: 1_048_576,
+    nproc: 2,
+    cpuModels: ['host'],
+    interfaces: ['br0', 'lo'],
+    existingPaths: ['/v/there.iso'],
+    ownedPaths: [],
+    busyPorts: [],
+    otherUuids: ['v'],
+    vhostNet: true,
+    engines: ['qemu'],
+  };
+  const request = { otherUuids: ['v'] };
+  expect(await gatherWorkloadFacts(ports, workload(), { ...request, accel: 'tcg' })).toEqual({
+    ...known,
+    kvm: undefined,
+  });
+  expect(asked).toBe(0);
+  expect(await gatherWorkloadFacts(ports, workload(), { ...request, accel: 'auto' })).toEqual({
+    ...known,
+    kvm: { usable: false, reason: 'no' },
+  });
+});
+
+test('before the fetching, what has a source counts as there and ours', () => {
+  expect(asIfFetched({ existingPaths: ['/v/there.iso'], ownedPaths: [], nproc: 2 }, workload())).toEqual({
+    existingPaths: ['/v/there.iso', '/v/coming.iso'],
+    ownedPaths: ['/v/coming.iso'],
+    nproc: 2,
+  });
+});

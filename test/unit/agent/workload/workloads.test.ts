@@ -1,0 +1,542 @@
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { Workloads } from '../../../../src/agent/workload/workloads.ts';
+import { type AgentLine, type AgentRun, agentRunSchema, type Verb } from '../../../../src/api/agent.ts';
+import { workloadStatusSchema } from '../../../../src/api/workload-status.ts';
+import { PxenError } from '../../../../src/base/error.ts';
+import type { WorkloadStatus } from '../../../../src/domain/workload/status.ts';
+import { FakeNode } from '../../../fakes/qemu.ts';
+
+let node: FakeNode;
+let workloads: Workloads;
+
+beforeEach(() => {
+  node = new FakeNode();
+  workloads = new Workloads(node.ports());
+  workloads.start();
+});
+afterEach(() => node.remove());
+
+const FILE = `name=web
+uuid=w1
+platform.memory.size=512M
+platform.cpu.threads=1
+platform.cpu.mode=qemu64
+platform.volume.0.type=iso
+platform.volume.0.path=/v/web.iso
+platform.volume.0.source=http://host0/isos/web.iso
+network.0.type=bridge
+network.0.bridge=br0
+`;
+const CONFIG = { file: 'web.conf', text: FILE };
+
+const settle = (): Promise<void> => new Promise(resolve => setImmediate(resolve));
+/** Time passes bit by bit, so that what waits for one thing after the other comes to its end. */
+async function pass(milliseconds: number): Promise<void> {
+  for (let passed = 0; passed < milliseconds; passed += 50) {
+    await settle();
+    node.clock.advance(50);
+  }
+  await settle();
+}
+
+/** The clock stands still while what needs the disk comes to its end. */
+async function until(condition: () => boolean): Promise<void> {
+  const deadline = performance.now() + 5000;
+  while (!condition() && performance.now() < deadline) await settle();
+  expect(condition()).toBe(true);
+}
+
+interface Told {
+  readonly lines: readonly string[];
+  readonly status?: WorkloadStatus | undefined;
+  readonly error?: string;
+  readonly details?: readonly string[];
+}
+
+/** Lines as `step: text`. */
+async function command(verb: Verb, more: Partial<AgentRun> = {}): Promise<Told> {
+  const lines: string[] = [];
+  const tell = (line: AgentLine): void => {
+    if ('step' in line) lines.push(`${line.step}: ${line.text}`.replaceAll(node.root, ''));
+  };
+  const given = ['start', 'download'].includes(verb) ? { config: CONFIG } : {};
+  const request = agentRunSchema.parse({ verb, uuid: 'w1', ...given, ...more });
+  try {
+    return { lines, ...(await workloads.run(request, tell)) };
+  } catch (thrown) {
+    if (!(thrown instanceof PxenError)) throw thrown;
+    return {
+      lines,
+      error: `${thrown.code}: ${thrown.message}`.replaceAll(node.root, ''),
+      details: thrown.details,
+    };
+  }
+}
+
+const status = (): WorkloadStatus | undefined => workloads.statuses()[0];
+const folder = (): string[] =>
+  existsSync(join(node.root, 'tmp/pxen/w1')) ? readdirSync(join(node.root, 'tmp/pxen/w1')).sort() : [];
+const output = (): string => readFileSync(join(node.root, 'tmp/pxen/w1/output.log'), 'utf8');
+const taps = (): string[] =>
+  readdirSync(join(node.root, 'sys/class/net')).filter(name => name.startsWith('px'));
+
+describe('start', () => {
+  test('does its steps in order and leaves a running workload', async () => {
+    const { lines, status: told } = await command('start');
+    const [tap = ''] = taps();
+    expect(lines).toEqual([
+      'validate: web can run here',
+      'fetch: every volume is there',
+      'check: serial-tcp on port 7900',
+      'folder: /tmp/pxen/w1',
+      `taps: ${tap} on br0`,
+      'spawn: pid 1000',
+      'handshake: QEMU answers',
+      'boot: the guest runs',
+    ]);
+    expect(told).toEqual({
+      name: 'web',
+      uuid: 'w1',
+      state: 'running',
+      since: node.clock.now(),
+      engine: 'qemu',
+      accel: 'kvm',
+      pid: 1000,
+      console: { type: 'serial-tcp', port: 7900 },
+      volumes: [{ id: 0, path: '/v/web.iso', ephemeral: true, bytes: undefined }],
+      nics: [{ id: 0, mac: expect.stringMatching(/^52:54:00/), bridge: 'br0', tap }],
+      usage: undefined,
+      end: undefined,
+      problem: undefined,
+    });
+    expect(status()).toEqual(told);
+    expect(node.volumes.log).toEqual(['ensure web', 'taken web']);
+  });
+
+  test('lets a guest go that waits before its first instruction', async () => {
+    node.onLaunch = qemu => {
+      qemu.status = 'prelaunch';
+    };
+    expect((await command('start')).status?.state).toBe('running');
+    expect(node.qemu.heard).toEqual(['query-status', 'query-status', 'cont', 'query-status']);
+  });
+
+  test('a status is there while files are fetched, and only one start runs', async () => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    node.volumes.fetch = () => promise;
+    const start = command('start');
+    await settle();
+    expect(workloadStatusSchema.parse(status())).toMatchObject({
+      state: 'starting',
+      console: { type: 'serial-tcp' },
+    });
+    expect((await command('start')).error).toMatch(/^WORKLOAD_BUSY: w1: cannot start/);
+    resolve();
+    expect((await start).status?.state).toBe('running');
+    expect((await command('start')).error).toBe('WORKLOAD_STATE: web: runs already on this node (pid 1000)');
+  });
+
+  test.each<[string, () => void, string, string[]]>([
+    [
+      'the files cannot be fetched',
+      () => {
+        node.volumes.fetch = async () => {
+          throw new PxenError('DOWNLOAD_FAILED', 'http://host0/isos/web.iso: 404');
+        };
+      },
+      'DOWNLOAD_FAILED: http://host0/isos/web.iso: 404',
+      ['ensure web'],
+    ],
+    [
+      'ip refuses',
+      () => {
+        node.ipRefuses = /master/;
+      },
+      'WORKLOAD_FAILED: TAP: cannot be made: ip: RTNETLINK answers: Operation not permitted',
+      ['ensure web', 'undo web'],
+    ],
+    [
+      'the shell cannot be started',
+      () => {
+        node.onLaunchFailure = new PxenError('WORKLOAD_FAILED', 'spawn /bin/sh EAGAIN');
+      },
+      'WORKLOAD_FAILED: spawn /bin/sh EAGAIN',
+      ['ensure web', 'undo web'],
+    ],
+    [
+      'QEMU ends at once',
+      () => {
+        node.onLaunch = qemu => {
+          qemu.hangs = true;
+          qemu.say('qemu: no such machine\n');
+          qemu.end(1);
+        };
+      },
+      'WORKLOAD_FAILED: web: QEMU ended at once',
+      ['ensure web', 'undo web'],
+    ],
+    [
+      'the guest cannot run',
+      () => {
+        node.onLaunch = qemu => {
+          qemu.status = 'internal-error';
+        };
+      },
+      'WORKLOAD_FAILED: web: QEMU stopped the guest: it could not go on running it (internal-error)',
+      ['ensure web', 'undo web'],
+    ],
+  ])('takes everything back when %s', async (_what, spoil, error, volumes) => {
+    spoil();
+    const told = await command('start');
+    expect(told.error?.replace(/px[0-9a-f]+-0/, 'TAP')).toBe(error);
+    expect(node.volumes.log).toEqual(volumes);
+    expect([taps(), folder(), workloads.statuses(), node.qemus.filter(qemu => qemu.isAlive)]).toEqual([
+      [],
+      ['output.log'],
+      [],
+      [],
+    ]);
+    expect(output().split('\n').at(-2)).toBe(`pxen: ${told.error}`);
+    node.onLaunch = () => {};
+    [node.ipRefuses, node.onLaunchFailure] = [undefined, undefined];
+    node.volumes.fetch = async () => {};
+    const again = await command('start');
+    expect(again.status).toMatchObject({ state: 'running', console: { port: 7900 } });
+    expect(output()).toBe('');
+  });
+
+  test('quotes QEMU in the error and keeps its words in output.log', async () => {
+    node.onLaunch = qemu => {
+      qemu.hangs = true;
+      qemu.say('qemu: one\nqemu: two\n');
+      qemu.end(1);
+    };
+    expect((await command('start')).details).toEqual(['QEMU: qemu: one', 'QEMU: qemu: two']);
+    expect(output()).toBe('qemu: one\nqemu: two\npxen: WORKLOAD_FAILED: web: QEMU ended at once\n');
+  });
+
+  test('is refused with all that the node lacks, in output.log too, and nothing is fetched', async () => {
+    const text = FILE.replace('br0', 'br7').replace('512M', '2G').replace('cpu.threads=1', 'cpu.threads=8');
+    const { details, error } = await command('start', { config: { file: 'web.conf', text } });
+    expect(error).toBe('WORKLOAD_INVALID: web.conf: 3 problems');
+    expect(details?.map(line => line.split(':').slice(0, 3).join(':'))).toEqual([
+      'web.conf:3: platform.memory.size',
+      'web.conf:4: platform.cpu.threads',
+      'web.conf:10: network.0.bridge',
+    ]);
+    expect(output()).toBe([error, ...(details ?? [])].map(line => `pxen: ${line}\n`).join(''));
+    expect(node.volumes.log).toEqual([]);
+  });
+
+  test('two at once get two ports', async () => {
+    const other = {
+      uuid: 'w2',
+      config: { file: 'v.conf', text: FILE.replace('name=web', 'name=v').replace('uuid=w1', 'uuid=w2') },
+    };
+    const both = await Promise.all([command('start'), command('start', other)]);
+    expect(both.map(told => told.status?.console.port).sort()).toEqual([7900, 7901]);
+  });
+
+  test('tried dry tells the command and changes nothing', async () => {
+    expect(await command('start', { dryRun: true })).toEqual({
+      lines: [],
+      argv: expect.arrayContaining(['qemu-system-x86_64', 'guest=web']),
+    });
+    expect([node.qemus, node.volumes.log, folder()]).toEqual([[], [], []]);
+    expect((await command('stop', { dryRun: true })).error).toBe(
+      'BAD_REQUEST: stop cannot be tried dry, only start can',
+    );
+  });
+
+  test.each([
+    ['../../etc', /^BAD_REQUEST: uuid: got "..\/..\/etc", expected a name without \/$/],
+    ['..', /^BAD_REQUEST: uuid/],
+    ['w9', /^BAD_REQUEST: web.conf is the file of "w1", not of "w9"$/],
+  ])('refuses the uuid %s', async (uuid, expected) => {
+    expect((await command('start', { uuid })).error).toMatch(expected);
+  });
+});
+
+describe('stop', () => {
+  test('asks the guest, and clears everything away', async () => {
+    await command('start');
+    const stop = await command('stop');
+    expect(stop.lines).toEqual(['shutdown: the guest shut down', 'clear: deleted /v/web.iso']);
+    expect([workloads.statuses(), folder(), taps(), node.volumes.log]).toEqual([
+      [],
+      [],
+      [],
+      ['ensure web', 'taken web', 'release web'],
+    ]);
+    expect((await command('stop')).error).toBe('WORKLOAD_STATE: w1: does not run on this node');
+  });
+
+  test('presses the button again and again, then tells QEMU to quit', async () => {
+    await command('start');
+    node.qemu.obeys = false;
+    const stop = command('stop', { timeoutSeconds: 12 });
+    await pass(11_000);
+    expect(status()?.state).toBe('stopping');
+    await pass(1000);
+    expect((await stop).lines).toEqual([
+      'shutdown: the guest did not shut down within 12 s',
+      'quit: QEMU quit',
+      'clear: deleted /v/web.iso',
+    ]);
+    expect(node.qemu.heard.filter(name => !name.startsWith('query'))).toEqual([
+      'system_powerdown',
+      'system_powerdown',
+      'system_powerdown',
+      'quit',
+    ]);
+  });
+
+  test('kills a QEMU that hangs', async () => {
+    await command('start');
+    node.qemu.hangs = true;
+    const stop = command('stop');
+    await pass(5100);
+    expect((await stop).lines).toEqual([
+      'shutdown: QEMU did not answer system_powerdown within 2 s',
+      'quit: QEMU did not quit within 5 s',
+      'kill: killed QEMU',
+      'clear: deleted /v/web.iso',
+    ]);
+  });
+
+  test('says so when even that is no use, and the workload is still there', async () => {
+    await command('start');
+    [node.qemu.hangs, node.qemu.isStuck] = [true, true];
+    const stop = command('stop', { timeoutSeconds: 0 });
+    await pass(11_000);
+    expect((await stop).error).toBe(
+      'WORKLOAD_FAILED: web: QEMU (pid 1000) does not end, not even by SIGKILL',
+    );
+    expect(status()?.state).toBe('running');
+  });
+
+  test('resumes a paused guest so that it can shut down; without patience nothing of it runs again', async () => {
+    await command('start');
+    await command('pause');
+    expect((await command('stop')).lines[0]).toBe('shutdown: resumed the guest, and it shut down');
+    await command('start');
+    await command('pause');
+    expect((await command('stop', { timeoutSeconds: 0 })).lines).toEqual([
+      'quit: QEMU quit',
+      'clear: deleted /v/web.iso',
+    ]);
+    expect(node.qemu.heard).not.toContain('cont');
+  });
+
+  test('calls off a start that is under way', async () => {
+    node.volumes.fetch = on =>
+      new Promise((_, reject) => on.signal.addEventListener('abort', () => reject(on.signal.reason)));
+    const start = command('start');
+    await settle();
+    expect((await command('stop')).lines).toEqual(['call-off: called off what was under way']);
+    expect((await start).error).toBe('WORKLOAD_STATE: called off: the workload was stopped meanwhile');
+    expect([workloads.statuses(), folder()]).toEqual([[], ['output.log']]);
+  });
+
+  test('that cannot clear everything away leaves a workload that ended, and can be tried again', async () => {
+    await command('start');
+    node.ipRefuses = /delete/;
+    expect((await command('stop')).error).toMatch(/^WORKLOAD_FAILED: px[0-9a-f]+-0: cannot be removed/);
+    expect(status()).toMatchObject({ state: 'ended', end: { reason: 'the guest shut down' } });
+    node.ipRefuses = undefined;
+    expect((await command('stop')).lines).toEqual(['clear: deleted /v/web.iso']);
+    expect(workloads.statuses()).toEqual([]);
+  });
+});
+
+describe('soft-stop', () => {
+  test('ends a guest that listens', async () => {
+    await command('start');
+    expect((await command('soft-stop')).lines).toEqual([
+      'shutdown: the guest shut down',
+      'clear: deleted /v/web.iso',
+    ]);
+  });
+
+  test('leaves one alone that does not', async () => {
+    await command('start');
+    node.qemu.obeys = false;
+    const stop = command('soft-stop', { timeoutSeconds: 3 });
+    await pass(3100);
+    expect((await stop).error).toBe(
+      'TIMEOUT: web: its guest did not shut down within 3 s; it goes on running',
+    );
+    expect([status()?.state, node.qemu.heard.includes('quit')]).toEqual(['running', false]);
+  });
+
+  test('is no use for a paused one, and needs some time', async () => {
+    await command('start');
+    expect((await command('soft-stop', { timeoutSeconds: 0 })).error).toBe(
+      'BAD_REQUEST: timeoutSeconds: got 0, expected more',
+    );
+    await command('pause');
+    expect((await command('soft-stop')).error).toBe(
+      'WORKLOAD_STATE: web: is paused, and so cannot shut down; resume it first',
+    );
+  });
+});
+
+describe('pause, resume, restart', () => {
+  test('change the state and refuse where it is that already', async () => {
+    await command('start');
+    expect((await command('resume')).error).toBe('WORKLOAD_STATE: web: runs already');
+    const paused = await command('pause');
+    expect([paused.lines, paused.status?.state]).toEqual([['pause: it is paused'], 'paused']);
+    expect((await command('pause')).error).toBe('WORKLOAD_STATE: web: is paused already');
+    expect((await command('resume')).status?.state).toBe('running');
+    expect((await command('pause', { uuid: 'w2' })).error).toBe(
+      'WORKLOAD_STATE: w2: does not run on this node',
+    );
+  });
+
+  test('a restart judges the file before it stops anything', async () => {
+    await command('start');
+    const refused = await command('restart', { config: { file: 'web.conf', text: 'name=web\n' } });
+    expect(refused.error).toMatch(/^WORKLOAD_INVALID: web.conf: \d problems$/);
+    expect(status()).toMatchObject({ state: 'running', pid: 1000 });
+    const again = await command('restart');
+    expect(again.lines.map(line => line.split(':')[0])).toEqual([
+      ...['shutdown', 'clear'],
+      ...['validate', 'fetch', 'check', 'folder', 'taps', 'spawn', 'handshake', 'boot'],
+    ]);
+    expect(again.status?.pid).toBe(1001);
+  });
+
+  test('a restart of what does not run is a start, when there is a file', async () => {
+    expect((await command('restart')).error).toBe('WORKLOAD_STATE: w1: does not run on this node');
+    expect((await command('restart', { config: CONFIG })).status?.state).toBe('running');
+  });
+});
+
+describe('a workload that lives its life', () => {
+  beforeEach(async () => {
+    await command('start');
+    node.changes = 0;
+  });
+
+  test('is seen to pause and to be in trouble, each time at once', () => {
+    node.qemu.emit('BLOCK_IO_ERROR', {
+      device: 'vol0',
+      operation: 'write',
+      action: 'stop',
+      reason: 'No space left on device',
+    });
+    node.qemu.emit('STOP');
+    expect(status()).toMatchObject({
+      state: 'paused',
+      problem: 'vol0: write failed: No space left on device; QEMU paused the guest until it is resumed',
+    });
+    node.qemu.emit('RESUME');
+    expect(status()).toMatchObject({ state: 'running', problem: undefined });
+    expect(node.changes).toBe(4);
+  });
+
+  test('ends by itself: its status stays, its interfaces do not', async () => {
+    node.qemu.say('goodbye\n');
+    node.qemu.shutDown('guest-shutdown');
+    await until(() => status()?.state === 'ended');
+    expect(status()).toMatchObject({
+      state: 'ended',
+      pid: undefined,
+      end: { reason: 'the guest shut down', exitCode: 0, output: 'goodbye\n' },
+    });
+    expect([taps(), node.said]).toEqual([[], ['web ended: the guest shut down']]);
+    expect(workloadStatusSchema.safeParse(status()).success).toBe(true);
+    expect((await command('pause')).error).toBe(
+      'WORKLOAD_STATE: web: does not run any more: the guest shut down',
+    );
+    const again = await command('start');
+    expect(again.lines[1]).toBe('clear: cleared away what the last run left, /v/web.iso');
+    expect(again.status?.state).toBe('running');
+  });
+
+  test('is found dead when its monitor says nothing', async () => {
+    node.qemu.isAlive = false;
+    writeFileSync(join(node.root, 'tmp/pxen/w1/exit'), '139\n');
+    await pass(2000);
+    await until(() => status()?.state === 'ended');
+    expect(status()?.end?.reason).toBe('QEMU was ended by signal SIGSEGV');
+  });
+
+  test('whose monitor breaks off is in trouble until there is a new connection', async () => {
+    node.qemu.hangs = true;
+    node.qemu.disconnect();
+    await pass(1000);
+    expect(status()?.problem).toBeUndefined();
+    await pass(1100);
+    expect(status()?.problem).toMatch(/^QEMU does not answer: .*qmp.sock: connecting was given up$/);
+    node.qemu.hangs = false;
+    await pass(2000);
+    expect(status()).toMatchObject({ state: 'running', problem: undefined });
+  });
+
+  test('shows what it uses, and that QEMU hangs', async () => {
+    await workloads.refresh();
+    expect(status()).toMatchObject({
+      usage: {
+        cpuSeconds: 2,
+        memoryBytes: 409_600,
+        diskReadBytes: 4096,
+        diskWrittenBytes: 512,
+        networkReceivedBytes: 0,
+      },
+      volumes: [{ id: 0, bytes: 1024 }],
+    });
+    node.qemu.hangs = true;
+    await pass(10_000);
+    expect(status()).toMatchObject({
+      problem: 'QEMU does not answer: QEMU did not answer query-blockstats within 2 s',
+    });
+    node.qemu.hangs = false;
+    await pass(10_000);
+    expect(status()?.problem).toBeUndefined();
+  });
+
+  test('is found again by the next agent, alive or dead', async () => {
+    await command('pause');
+    await workloads.stop();
+    expect(node.qemu.isAlive).toBe(true);
+    const next = new Workloads(node.ports());
+    next.start();
+    expect(next.statuses()).toMatchObject([{ state: 'running', pid: 1000, nics: [{ tap: taps()[0] }] }]);
+    await pass(100);
+    expect(next.statuses()).toMatchObject([{ state: 'paused' }]);
+    await next.stop();
+    node.qemu.end(137);
+    const last = new Workloads(node.ports());
+    last.start();
+    await settle();
+    expect(last.statuses()).toMatchObject([{ state: 'ended', end: { signal: 'SIGKILL' } }]);
+    await until(() => taps().length === 0);
+  });
+});
+
+test('a download fetches and leaves nothing behind when it fails', async () => {
+  expect((await command('download')).lines).toEqual(['fetch: every volume is there']);
+  node.volumes.fetch = async () => {
+    node.write('tmp/pxen/w1/leftover', '');
+    throw new PxenError('DOWNLOAD_FAILED', 'gone');
+  };
+  expect((await command('download')).error).toBe('DOWNLOAD_FAILED: gone');
+  expect([folder(), workloads.statuses()]).toEqual([[], []]);
+  expect((await command('download', { config: undefined })).error).toBe(
+    "BAD_REQUEST: download needs the workload's file (config)",
+  );
+});
+
+test('an agent that ends calls off what is under way and leaves no timer', async () => {
+  node.volumes.fetch = on =>
+    new Promise((_, reject) => on.signal.addEventListener('abort', () => reject(on.signal.reason)));
+  const start = command('start');
+  await settle();
+  await workloads.stop();
+  expect((await start).error).toBe('SERVER_DOWN: the agent of the node is ending; try again when it is back');
+  expect([node.clock.waiting, folder()]).toEqual([0, ['output.log']]);
+});
