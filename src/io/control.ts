@@ -33,6 +33,10 @@ export class ControlClient {
     this.#silence = silence;
   }
 
+  async delete(path: string): Promise<ControlAnswer> {
+    return collected(await this.#send('DELETE', path, undefined));
+  }
+
   async get(path: string): Promise<ControlAnswer> {
     return collected(await this.#send('GET', path, undefined));
   }

@@ -54,6 +54,9 @@ export function backstage(parts: BackstageParts): Backstage {
       await names.refresh();
       return withOverlay(registry.node(id), names, chronicle);
     },
+    async forget(id) {
+      registry.forget(id);
+    },
     ctl({ nodes, command, timeoutSeconds }, onLine, signal) {
       return remote.ctl(registry.targets(nodes), command, onLine, { timeoutSeconds, signal });
     },

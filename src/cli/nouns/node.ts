@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { nodeAdopt } from '../commands/adopt.ts';
+import { nodeForget } from '../commands/forget.ts';
 import { nodeCtl, nodeInfo } from '../commands/node.ts';
 import { nodePcap } from '../commands/pcap.ts';
 import { nodeTrace } from '../commands/trace.ts';
@@ -69,6 +70,14 @@ export function addNode(mesh: Command, run: Run): void {
     )
     .action((id: string, options: { name: string; groups: string; force?: boolean }, command: Command) =>
       run(command, context => nodeAdopt(context, id, { ...options, force: options.force === true })),
+    );
+  node
+    .command('forget')
+    .description('drop all that is known of a machine that is gone for good; its folder under /host0 stays')
+    .argument('<node>', 'machine id, name or MAC address')
+    .addHelpText('after', examples('mesh node forget 91d5815f'))
+    .action((name: string, _options: object, command: Command) =>
+      run(command, context => nodeForget(context, name)),
     );
   node
     .command('ctl')

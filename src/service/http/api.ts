@@ -21,6 +21,8 @@ export interface Backstage extends WorkloadBackstage {
   nodes(): Promise<NodeSummary[]>;
   /** Rejects with NOT_FOUND. */
   node(id: MachineId): Promise<NodeDetail>;
+  /** Rejects with NOT_FOUND, or CONFLICT while the node is up. */
+  forget(id: MachineId): Promise<void>;
   /** Runs the command; every line reaches `onLine`; resolves when all nodes are done. */
   ctl(
     request: CtlRequest,
@@ -87,6 +89,11 @@ function administration(app: Express, back: Backstage): void {
   });
   app.get(PATHS.node, async (request, response) => {
     response.json(await back.node(machineIdIn(request.params.id)));
+  });
+  app.delete(PATHS.node, async (request, response) => {
+    const id = machineIdIn(request.params.id);
+    await back.forget(id);
+    response.json({ forgotten: id });
   });
   app.get(PATHS.capture, async (request, response) => {
     const capture = await back.capture(machineIdIn(request.params.id));

@@ -89,9 +89,12 @@ export class KnownNodes {
     for (const node of this.#nodes.values()) {
       if (node.id !== spared && (!victim || isLesserLoss(node, victim))) victim = node;
     }
-    if (!victim) return;
-    const { id } = victim;
-    this.#events -= eventsOf(victim);
+    if (victim) this.forget(victim.id);
+  }
+
+  /** As if it had never been seen. */
+  forget(id: MachineId): void {
+    this.#events -= eventsOf(this.#nodes.get(id));
     this.#nodes.delete(id);
     this.#byMac.deleteWhere(owner => owner === id);
     this.#byAddress.deleteWhere(owner => owner === id);

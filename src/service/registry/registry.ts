@@ -91,6 +91,21 @@ export class Registry implements Service, Timeline {
     return detailOf(this.#known(id), this.#clock.now(), this.#listeningSince, this.#appliance());
   }
 
+  /**
+   * Drops all that is known of a machine that is gone for good: its boots, its cards, the host key that was pinned at its
+   * first report. Throws NOT_FOUND, or CONFLICT while it is up: its next report would bring it back.
+   */
+  forget(id: MachineId): void {
+    const { state } = summaryOf(this.#known(id), this.#clock.now(), this.#listeningSince, this.#appliance());
+    if (state === 'up')
+      throw new PxenError('CONFLICT', `${id} is up, and would be back with its next report`, {
+        details: [`switch it off first: mesh node ctl -n ${id} poweroff`],
+      });
+    this.#nodes.forget(id);
+    this.#complete.delete(id);
+    this.#log.info('registry', 'node forgotten', { node: id });
+  }
+
   /** The overlays that nodes say they run, by content. */
   overlays(): Set<string> {
     return new Set([...this.#nodes.all()].flatMap(({ report }) => report?.overlay ?? []));

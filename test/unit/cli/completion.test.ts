@@ -25,7 +25,7 @@ describe('bash completes', () => {
     [['mesh', 'no'], ['node']],
     [
       ['mesh', 'node', ''],
-      ['info', 'trace', 'pcap', 'adopt', 'ctl'],
+      ['info', 'trace', 'pcap', 'adopt', 'forget', 'ctl'],
     ],
     [
       ['mesh', 'node', 'ctl', '--t'],

@@ -47,6 +47,16 @@ describe('the API on the network', () => {
     ]);
   });
 
+  test('forgets a node on DELETE, and says why it does not', async () => {
+    const here = await start();
+    const client = control(await remote(here));
+    const path = '/api/v1/nodes/91d5815f';
+    expect(await client.delete(path)).toEqual({ status: 200, body: { forgotten: '91d5815f' } });
+    here.options.back.forget = () => Promise.reject(new PxenError('CONFLICT', '91d5815f is up'));
+    expect(await client.delete(path)).toMatchObject({ status: 409, body: { error: { code: 'CONFLICT' } } });
+    expect((await fetch(`${here.url}${path}`, { method: 'DELETE' })).status).toBe(401);
+  });
+
   test('tells who is in why something failed, and nobody else', async () => {
     const here = await start();
     here.options.back.nodes = () => Promise.reject(new PxenError('STATE_UNUSABLE', 'pxen.db: disk full'));

@@ -148,6 +148,7 @@ export const backstage: Backstage = {
   workloadConsole: async name => {
     throw new PxenError('WORKLOAD_STATE', `${name} is on no node`);
   },
+  forget: async () => {},
   capture: async () => new Uint8Array(),
   status: async () => {
     throw new Error('a fault on purpose');

@@ -431,6 +431,33 @@ describe('workloads', () => {
   });
 });
 
+describe('a machine that is gone for good', () => {
+  test('is forgotten with its boots and its pinned key, in the store too', async () => {
+    boots(ALPHA);
+    await report(fullReport(ALPHA), ALPHA.address);
+    clock.advance(60_000);
+    registry.forget(ALPHA.id);
+    clock.advance(1000);
+    await registry.stop();
+    expect([registry.nodes(), [...store.saved.keys()]]).toEqual([[], []]);
+  });
+
+  test('may come back as if it were new, with another key', async () => {
+    await report(fullReport(ALPHA), ALPHA.address);
+    clock.advance(60_000);
+    registry.forget(ALPHA.id);
+    expect(await report(heartbeat(ALPHA), ALPHA.address)).toMatchObject({ full: true });
+    await report({ ...fullReport(ALPHA, 'boot-2'), sshHostKey: OWN_KEY }, ALPHA.address);
+    expect(registry.node(ALPHA.id).hostKey?.line).toBe(OWN_KEY);
+  });
+
+  test('is not forgotten while it is up, and an unknown one cannot be', async () => {
+    await report(fullReport(ALPHA), ALPHA.address);
+    expect(() => registry.forget(ALPHA.id)).toThrow('91d5815f is up, and would be back with its next report');
+    expect(() => registry.forget(BETA.id)).toThrow('no node has the id 6e6da274');
+  });
+});
+
 describe('after a restart of host0', () => {
   test('nodes, boots and pinned keys are there; the node is asked for everything once', async () => {
     boots(ALPHA);

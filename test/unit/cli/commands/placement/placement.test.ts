@@ -2,12 +2,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Command, CommanderError } from 'commander';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { asPxenError, ERROR_KINDS } from '../../../../../src/base/error.ts';
-import { addPlacement } from '../../../../../src/cli/nouns/placement.ts';
 import { SEED_FILES, SEED_RULES } from '../../../domain/placement/rules-of.ts';
-import { screen } from '../../screen.ts';
+import { meshIn, type Ran } from './mesh.ts';
 
 const GiB = 2 ** 30;
 let folder = '';
@@ -20,38 +17,7 @@ beforeAll(async () => {
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
-interface Ran {
-  readonly status: number;
-  readonly out: string;
-  /** Problems and warnings, without the folder's name. */
-  readonly err: string;
-}
-
-/** As the shell would run it. */
-async function mesh(...argv: readonly string[]): Promise<Ran> {
-  const seen = screen({ root: '/', columns: 60 });
-  let status = 0;
-  const program = new Command('mesh').option('--json').exitOverride();
-  addPlacement(program, async (command, action) => {
-    status = await action({ ...seen.context, json: command.optsWithGlobals()['json'] === true });
-  });
-  const everyone = (command: Command): Command[] => [command, ...command.commands.flatMap(everyone)];
-  for (const command of everyone(program))
-    command.exitOverride().configureOutput({
-      writeErr: text => {
-        seen.err += text;
-      },
-    });
-  try {
-    await program.parseAsync(argv, { from: 'user' });
-  } catch (thrown) {
-    if (thrown instanceof CommanderError) return { status: 2, out: seen.out, err: seen.err };
-    const error = asPxenError(thrown);
-    status = ERROR_KINDS[error.code].exit;
-    seen.err += [`${error.code}: ${error.message}`, ...error.details].map(line => `${line}\n`).join('');
-  }
-  return { status, out: seen.out, err: seen.err.replaceAll(`${folder}/`, '') };
-}
+const mesh = (...argv: readonly string[]): Promise<Ran> => meshIn(folder, argv);
 
 function write(name: string, value: unknown): string {
   const path = join(folder, name);
