@@ -51,6 +51,12 @@ function mutate(original: Uint8Array, random: (below: number) => number): Uint8A
   return Uint8Array.from(bytes);
 }
 
+/** Processor time of this thread: what others take meanwhile is not the packet's fault. */
+function busyMs(): number {
+  const { user, system } = process.threadCpuUsage();
+  return (user + system) / 1000;
+}
+
 test(
   `mutated packets never throw or hang (PXEN_FUZZ_SEED=${SEED} PXEN_FUZZ_SECONDS=${SECONDS})`,
   () => {
@@ -87,9 +93,9 @@ test(
     for (const end = performance.now() + SECONDS * 1000; performance.now() < end; ) {
       const original = originals[random(originals.length)] ?? new Uint8Array();
       const bytes = mutate(original, random);
-      const began = performance.now();
+      const began = busyMs();
       const outcome = handle(bytes);
-      slowest = Math.max(slowest, performance.now() - began);
+      slowest = Math.max(slowest, busyMs() - began);
       outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
       now += random(1000);
     }
