@@ -11,7 +11,9 @@ import { parseConfig } from '../src/domain/config/parse.ts';
 import { configurationTable } from '../src/domain/config/reference.ts';
 import { parseManifest } from '../src/domain/manifest/parse.ts';
 import { symptomSections } from '../src/domain/node/reference.ts';
+import { engineTables } from '../src/domain/vm/reference.ts';
 import { workloadKeyTable } from '../src/domain/workload/reference.ts';
+import { meshIn } from './unit/cli/commands/placement/mesh.ts';
 import { screen } from './unit/cli/screen.ts';
 
 /** Between the comment that says where it comes from and the one that ends it. */
@@ -141,6 +143,13 @@ describe('docs/troubleshooting.md', () => {
   });
 });
 
+describe('docs/engines.md', () => {
+  test('has exactly the engines, limits and capabilities of the table', () => {
+    const wanted = engineTables();
+    expect(tableOf('docs/engines.md', wanted)).toBe(wanted);
+  });
+});
+
 describe('docs/workloads.md', () => {
   const page = 'docs/workloads.md';
   let folder = '';
@@ -174,5 +183,31 @@ describe('docs/workloads.md', () => {
     const shown = blocks.filter(([, command]) => command !== undefined);
     for (const [, command = '', output] of shown) expect(output).toBe(await validated(command));
     expect(shown.length).toBe(3);
+  });
+});
+
+describe('docs/placement.md', () => {
+  const page = 'docs/placement.md';
+  let folder = '';
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), 'docs-'));
+    for (const text of [...blocksOf(page, 'hocon'), ...blocksOf(page, 'broken')])
+      writeFileSync(join(folder, /^# (\S+\.conf)/.exec(text)?.[1] ?? 'unnamed'), text);
+    for (const text of blocksOf(page, 'json')) writeFileSync(join(folder, 'snapshot.json'), text);
+  });
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  test('the commands that it shows print what it says', async () => {
+    const shown = blocksOf(page, '').map(block => /^\$ mesh (.*)\n([\s\S]*)$/.exec(block) ?? []);
+    for (const [, command = '', output] of shown) {
+      const words = Array.from(
+        command.matchAll(/'([^']*)'|(\S+)/g),
+        ([, quoted, word]) => quoted ?? word ?? '',
+      );
+      const files = words.map(word => (/^\w+\.(conf|json)$/.test(word) ? join(folder, word) : word));
+      const { out, err } = await meshIn(folder, files);
+      expect(out + err).toBe(output);
+    }
+    expect(shown.length).toBe(5);
   });
 });

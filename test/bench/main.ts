@@ -4,17 +4,19 @@ import { parseArgs } from 'node:util';
 import { benchDhcp, DHCP_TARGETS } from './dhcp.ts';
 import { benchHttp, HTTP_TARGETS } from './http.ts';
 import { benchOverlays, OVERLAY_TARGETS } from './overlay.ts';
+import { benchPlacement, PLACEMENT_TARGETS } from './placement.ts';
 import { type BenchOptions, type Figure, type Row, rowsOf, type Skip, short, tableOf } from './report.ts';
 import { benchTftp, TFTP_TARGETS } from './tftp.ts';
+import { benchWorkloads } from './workload.ts';
 import { World } from './world.ts';
 
-const USAGE = `usage: npm run bench -- [--quick] [--json] [--only tftp,dhcp,http,overlay] [--runs N]
+const USAGE = `usage: npm run bench -- [--quick] [--json] [--only tftp,dhcp,http,overlay,workload,placement] [--runs N]
 
 Measures pxen and its peers side by side, in network namespaces of its own. Needs root, ip and the peers that
 scripts/deps --bench installs; one that is missing is left out. The whole takes about 10 minutes.
 
   --quick   a few cases, one run each; under 90 s
-  --only    some of the four parts
+  --only    some of the parts
   --runs    so many runs of each case, the median counts (default 3)
   --json    the rows as JSON`;
 
@@ -23,14 +25,20 @@ const SUITES: Readonly<Record<string, (world: World, options: BenchOptions) => P
   dhcp: benchDhcp,
   http: benchHttp,
   overlay: benchOverlays,
+  workload: benchWorkloads,
 };
-const TARGETS = [...TFTP_TARGETS, ...DHCP_TARGETS, ...HTTP_TARGETS, ...OVERLAY_TARGETS];
+/** What needs no network: it runs for anyone, and installed peers do not matter. */
+const WITHOUT_WORLD: Readonly<Record<string, (options: BenchOptions) => Promise<Skip[]>>> = {
+  placement: benchPlacement,
+};
+const NAMES = [...Object.keys(SUITES), ...Object.keys(WITHOUT_WORLD)];
+const TARGETS = [...TFTP_TARGETS, ...DHCP_TARGETS, ...HTTP_TARGETS, ...OVERLAY_TARGETS, ...PLACEMENT_TARGETS];
 
 const { values: told } = parseArgs({
   options: {
     quick: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
-    only: { type: 'string', default: Object.keys(SUITES).join(',') },
+    only: { type: 'string', default: NAMES.join(',') },
     runs: { type: 'string' },
     help: { type: 'boolean', short: 'h', default: false },
   },
@@ -50,9 +58,10 @@ async function main(): Promise<void> {
     },
   };
   for (const name of told.only.split(',')) {
-    const suite = SUITES[name];
-    if (!suite) throw new Error(`--only: got ${name}, expected some of ${Object.keys(SUITES).join(', ')}`);
-    skips.push(...(await inWorld(world => suite(world, options))));
+    const [suite, alone] = [SUITES[name], WITHOUT_WORLD[name]];
+    if (alone) skips.push(...(await alone(options)));
+    else if (suite) skips.push(...(await inWorld(world => suite(world, options))));
+    else throw new Error(`--only: got ${name}, expected some of ${NAMES.join(', ')}`);
   }
   print(rowsOf(figures, TARGETS), skips);
 }

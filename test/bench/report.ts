@@ -1,6 +1,6 @@
 /** What one server reached in one case. */
 export interface Figure {
-  readonly suite: 'tftp' | 'dhcp' | 'http' | 'overlay';
+  readonly suite: 'tftp' | 'dhcp' | 'http' | 'overlay' | 'workload' | 'placement';
   readonly case: string;
   readonly subject: string;
   /** Work per second, in `unit`. */

@@ -8,7 +8,7 @@ import { parseMac } from '../../base/mac.ts';
 import { type Context, control, errorOf, understood, unwrap } from '../context.ts';
 import { nodeInFull } from '../output/node.ts';
 import { age, paintColumn, table } from '../output/table.ts';
-import { paint } from '../output/terminal.ts';
+import { jsonText, paint } from '../output/terminal.ts';
 import { listWorkloads } from './workload/choose.ts';
 
 /** `mesh node info [NODE]` (checklist MH-64). */
@@ -82,7 +82,7 @@ class CtlPrinter {
     const { terminal, json } = this.#context;
     if ('exit' in line) this.#exits.push(line.exit ?? 1);
     if ('error' in line) this.#exits.push(1);
-    if (json) terminal.print(JSON.stringify(line));
+    if (json) terminal.print(jsonText(line));
     else if ('data' in line) this.#output(line.node, line.stream, line.data);
     else if ('error' in line) this.#warn(line.node, line.error.message);
     else if (line.signal !== undefined) this.#warn(line.node, `the command was ended by ${line.signal}`);

@@ -4,7 +4,7 @@ import { PxenError } from '../../base/error.ts';
 import { type Trace, traceOf } from '../../domain/node/trace.ts';
 import { type Context, control, unwrap } from '../context.ts';
 import { printable } from '../output/table.ts';
-import { paint } from '../output/terminal.ts';
+import { jsonText, paint } from '../output/terminal.ts';
 import { stepLine, waterfall } from '../output/waterfall.ts';
 import { findNode, listNodes, matching } from './node.ts';
 
@@ -103,7 +103,7 @@ class Follower {
     const rows = trace.rows.slice(this.#printed, done ? undefined : settled(trace, this.#context.now()));
     this.#printed += rows.length;
     for (const row of rows)
-      if (json) terminal.print(JSON.stringify({ node: node.id, boot: boot.startedAt, ...row }));
+      if (json) terminal.print(jsonText({ node: node.id, boot: boot.startedAt, ...row }));
       else terminal.print(stepLine(row, terminal, width(this.#context)));
     this.#explain(boot, done);
     if (done && !json) terminal.print(verdict(trace));
@@ -125,7 +125,7 @@ class Follower {
     const { json } = this.#context;
     if (done || !diagnosis || diagnosis.symptom === this.#told) return;
     this.#told = diagnosis.symptom;
-    if (json) this.#context.terminal.print(JSON.stringify({ diagnosis }));
+    if (json) this.#context.terminal.print(jsonText({ diagnosis }));
     else printDiagnosis(this.#context, diagnosis);
   }
 

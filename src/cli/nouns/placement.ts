@@ -23,7 +23,7 @@ function addEval(cost: Command, run: Run): void {
     .option('--vms <n>', 'number of VMs', count, 0)
     .option('--vcpus <n>', 'number of vCPUs', count, 0)
     .option('--memory <size>', 'bytes, or a size such as 16GiB', size, 0)
-    .option('--device <type=n>', 'devices of a type in use; may be repeated', device, new Map())
+    .option('--device <type=n>', 'devices of a type in use; may be repeated', device)
     .addHelpText(
       'after',
       examples(
@@ -83,7 +83,7 @@ function size(text: string): number {
   throw new InvalidArgumentError('expected whole bytes such as 1024, 64MiB or "18 GiB".');
 }
 
-function device(text: string, before: ReadonlyMap<string, number>): ReadonlyMap<string, number> {
+function device(text: string, before: ReadonlyMap<string, number> = new Map()): ReadonlyMap<string, number> {
   const [type = '', number = ''] = text.split('=', 2);
   if (!isWord(type)) throw new InvalidArgumentError(`expected TYPE=N; TYPE is ${WORD_FORM}.`);
   return new Map(before).set(type, (before.get(type) ?? 0) + count(number));

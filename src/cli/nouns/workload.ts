@@ -1,7 +1,10 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { Verb } from '../../api/agent.ts';
+import { EXPORT_NAMES, type ExportName, IMPORT_NAMES, type ImportName } from '../../domain/vm/formats.ts';
 import { ACCEL_POLICIES, type AccelPolicy } from '../../domain/workload/facts.ts';
 import { controlByte, workloadConsole } from '../commands/workload/console.ts';
+import { workloadExport } from '../commands/workload/export.ts';
+import { DEFAULT_BRIDGE, workloadImport } from '../commands/workload/import.ts';
 import { workloadList } from '../commands/workload/list.ts';
 import { workloadLogs } from '../commands/workload/logs.ts';
 import { workloadRender } from '../commands/workload/render.ts';
@@ -14,6 +17,7 @@ import { examples, type Run, seconds } from './noun.ts';
 export function addWorkload(mesh: Command, run: Run): void {
   const workload = mesh.command('workload').description('virtual machines on the nodes');
   addFiles(workload, run);
+  addExchange(workload, run);
   addLooks(workload, run);
   addVerbs(workload, run);
   addLogs(workload, run);
@@ -55,6 +59,51 @@ function addFiles(workload: Command, run: Run): void {
     )
     .action((file: string, options: FileOptions, command: Command) =>
       run(command, context => workloadRender(context, file, options)),
+    );
+}
+
+/** To and from the configurations of other programs. */
+function addExchange(workload: Command, run: Run): void {
+  withFacts(
+    workload.command('export').description('print a workload as another program wants it, without a pxend'),
+  )
+    .argument('<file>', 'workload file, - for standard input')
+    .addOption(new Option('--format <format>', 'which one').choices(EXPORT_NAMES).makeOptionMandatory())
+    .addHelpText(
+      'after',
+      examples(
+        'mesh workload export web.conf --format stratovirt-json > web.json',
+        'mesh workload export web.conf --format qemu --facts node-facts.json',
+        'mesh workload export web.conf --format stratovirt-cli --json | jq -r ".notes[].text"',
+      ),
+    )
+    .action((file: string, options: FileOptions & { format: ExportName }, command: Command) =>
+      run(command, context => workloadExport(context, file, options)),
+    );
+  workload
+    .command('import')
+    .description('print the workload file of a configuration of another program, without a pxend')
+    .argument('<file>', 'its configuration, - for standard input')
+    .addOption(new Option('--format <format>', 'what it is').choices(IMPORT_NAMES).makeOptionMandatory())
+    .option(
+      '--name <name>',
+      'name of the workload, where the configuration has none or another one is wanted',
+    )
+    .option('--uuid <word>', 'uuid of the workload, else one is made of the name where there is none')
+    .option('--bridge <name>', 'bridge of NICs whose network is not told', DEFAULT_BRIDGE)
+    .addHelpText(
+      'after',
+      examples(
+        'mesh workload import vm.json --format stratovirt-json --name web > web.conf',
+        'mesh workload import - --format stratovirt-cli --bridge br1 < start.sh',
+      ),
+    )
+    .action(
+      (
+        file: string,
+        options: { format: ImportName; name?: string; uuid?: string; bridge: string },
+        command: Command,
+      ) => run(command, context => workloadImport(context, file, options)),
     );
 }
 
@@ -215,7 +264,7 @@ function addConsole(workload: Command, run: Run): void {
     workload
       .command('console')
       .description(
-        'be at the serial console of a workload; with input that is no terminal its end ends nothing',
+        'be at the serial console of a workload; where the input is no terminal, its end is not the end',
       ),
   )
     .addOption(

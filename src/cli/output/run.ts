@@ -6,7 +6,7 @@ import { commandLine } from '../../io/exec.ts';
 import type { Context } from '../context.ts';
 import { type Download, progressLine, seen } from './progress.ts';
 import { printable } from './table.ts';
-import { paint, printError, type Terminal } from './terminal.ts';
+import { jsonText, paint, printError, type Terminal } from './terminal.ts';
 
 /** Shows what happens to workloads, line by line. */
 export interface RunView {
@@ -28,7 +28,7 @@ export interface RunAbout {
 export function runView(context: Context, about: RunAbout): RunView {
   const { json, terminal } = context;
   if (about.dryRun) return new DryRun(context, about);
-  if (json) return { line: line => terminal.print(JSON.stringify(line)), end: () => {} };
+  if (json) return { line: line => terminal.print(jsonText(line)), end: () => {} };
   if (terminal.columns === undefined) return { line: line => showEnd(terminal, about, line), end: () => {} };
   return new Live(context, about);
 }
@@ -47,7 +47,7 @@ class DryRun implements RunView {
     const { json, terminal } = this.#context;
     if ('done' in line) this.#argv(line, line.done.argv ?? []);
     else if (!('error' in line)) return;
-    else if (json) terminal.print(JSON.stringify(line));
+    else if (json) terminal.print(jsonText(line));
     else showEnd(terminal, this.#about, line);
   }
 
@@ -56,9 +56,11 @@ class DryRun implements RunView {
   #argv({ node, workload }: WorkloadLine, argv: readonly string[]): void {
     const { json, terminal } = this.#context;
     const [program = '', ...words] = argv;
-    if (json) terminal.print(JSON.stringify({ workload, node, argv }));
-    else if (this.#about.several) terminal.print(`# ${printable(workload)}\n${commandLine(program, words)}`);
-    else terminal.print(commandLine(program, words));
+    if (json) terminal.print(jsonText({ workload, node, argv }));
+    else {
+      if (this.#about.several) terminal.print(printable(`# ${workload}`));
+      terminal.print(printable(commandLine(program, words)));
+    }
   }
 }
 
@@ -127,7 +129,7 @@ function showEnd(terminal: Terminal, about: RunAbout, line: WorkloadLine): void 
     const { workload } = line;
     const saysWhich = message.startsWith(`${workload}: `) || message.startsWith(`${workload} `);
     const text = saysWhich ? message : `${workload}: ${message}`;
-    printError(terminal, 'mesh', new PxenError(code, printable(text), { details: details.map(printable) }));
+    printError(terminal, 'mesh', new PxenError(code, text, { details }));
   } else if ('done' in line) {
     terminal.print(outcome(terminal, about, line));
     const { problem } = line.done.status ?? {};

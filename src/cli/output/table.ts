@@ -18,9 +18,9 @@ export function facts(pairs: readonly (readonly [string, string])[]): string {
   return pairs.map(([key, value]) => `${key.padEnd(width)}  ${printable(value)}`).join('\n');
 }
 
-/** Machines tell their names and models themselves: nothing in them may steer the terminal of an admin. */
+/** Machines tell their names and models themselves: nothing in them may steer the terminal of an admin, nor turn words around. */
 export function printable(text: string): string {
-  return text.replace(/\p{Cc}/gu, '?');
+  return text.replace(/[\p{Cc}\p{Bidi_Control}\u2028\u2029]/gu, '?');
 }
 
 /** How long ago, in one unit: `now`, `12 s`, `5 min`, `3 h`, `2 d`. */

@@ -1,4 +1,5 @@
 import type { PxenError } from '../../base/error.ts';
+import { printable } from './table.ts';
 
 /** Where a command writes, and how. */
 export interface Terminal {
@@ -21,10 +22,18 @@ export function paint(terminal: Terminal, colour: keyof typeof CODES, text: stri
   return terminal.colours ? `\u001b[${CODES[colour]}m${text}\u001b[0m` : text;
 }
 
-/** One clear line, then a line per further problem. */
+/** One clear line, then a line per further problem; both may repeat what a node or a web server said. */
 export function printError(terminal: Terminal, program: string, error: PxenError): void {
-  terminal.warn(`${program}: ${error.message}`);
-  for (const detail of error.details) terminal.warn(`  ${detail}`);
+  terminal.warn(printable(`${program}: ${error.message}`));
+  for (const detail of error.details) terminal.warn(printable(`  ${detail}`));
+}
+
+/** JSON leaves DEL and the control characters of ISO 6429 as they are, and terminals obey them. */
+export function jsonText(value: unknown, indent?: number): string {
+  return JSON.stringify(value, null, indent).replace(
+    /[\u007f-\u009f]/g,
+    c => `\\u00${c.charCodeAt(0).toString(16)}`,
+  );
 }
 
 export function systemTerminal(): Terminal {
@@ -32,7 +41,7 @@ export function systemTerminal(): Terminal {
     print: line => void process.stdout.write(`${line}\n`),
     warn: line => void process.stderr.write(`${line}\n`),
     write: (stream, text) => void process[stream].write(text),
-    json: value => void process.stdout.write(`${JSON.stringify(value, null, 2)}\n`),
+    json: value => void process.stdout.write(`${jsonText(value, 2)}\n`),
     columns: process.stdout.columns,
     colours: process.stdout.isTTY === true && !process.env['NO_COLOR'],
   };

@@ -1,6 +1,7 @@
 import type { WorkloadView } from '../../api/workloads.ts';
 import { formatBytes } from '../../base/bytes.ts';
 import { several } from '../../base/diagnostic.ts';
+import { formatQuality } from '../../domain/workload/quality.ts';
 import type { ConsoleStatus, NicStatus, Usage, VolumeStatus } from '../../domain/workload/status.ts';
 import type { Context } from '../context.ts';
 import { guestLine } from './guest.ts';
@@ -146,9 +147,10 @@ function volumeText({ bytes, ephemeral, path }: VolumeStatus): string {
   return [path, ...size, ephemeral ? 'ephemeral: deleted at the stop' : 'kept at the stop'].join(', ');
 }
 
-function nicText({ bridge, mac, tap }: NicStatus): string {
+function nicText({ bridge, mac, qos, tap }: NicStatus): string {
   if (bridge === undefined) return `${mac}, nat`;
-  return [mac, `bridge ${bridge}`, ...(tap === undefined ? [] : [`tap ${tap}`])].join(', ');
+  const shaped = qos ? [formatQuality(qos)] : [];
+  return [mac, `bridge ${bridge}`, ...(tap === undefined ? [] : [`tap ${tap}`]), ...shaped].join(', ');
 }
 
 function usageOf(usage: Usage): Pairs {

@@ -15,12 +15,12 @@ export interface EvalOptions {
   readonly vcpus: number;
   /** Bytes. */
   readonly memory: number;
-  readonly device: DeviceCounts;
+  readonly device?: DeviceCounts | undefined;
 }
 
 /** `mesh cost eval`: the cost of one use of a host, by part. */
 export async function costEval(context: Context, options: EvalOptions): Promise<number> {
-  const { vms, vcpus, memory, device: devices } = options;
+  const { vms, vcpus, memory, device: devices = new Map() } = options;
   const cost = costOf(functionOf(context, options), { vms, vcpus, memory, devices });
   if (context.json) context.terminal.json(jsonCost(cost));
   else context.terminal.print(table(['PART', 'COST'], rows(cost)));

@@ -24,24 +24,32 @@ export function choose(known: readonly WorkloadView[], given: readonly string[])
   if (words.length === 0) throw nothingNamed();
   const workloads = new Set<WorkloadView>();
   const named = new Set<WorkloadView>();
-  const problems: string[] = [];
+  const problems = new Set<string>();
   for (const word of words) {
-    const exact = known.filter(view => view.name === word || view.uuid === word);
+    const exact = exactly(known, word);
     const found = exact.length > 0 ? exact : known.filter(view => fits(word, view.name));
-    if (found.length === 0) problems.push(unknown(known, word));
+    if (found.length === 0) problems.add(unknown(known, word));
     for (const view of found) workloads.add(view);
     for (const view of exact) named.add(view);
   }
-  if (problems.length > 0) throw notFound(problems);
+  if (problems.size > 0) throw notFound([...problems]);
   return { workloads: [...workloads], named };
 }
 
-/** For commands that show one workload. */
+/** A name goes before a uuid: a node may say that it has a workload whose uuid is the name of another one. */
+function exactly(known: readonly WorkloadView[], word: string): WorkloadView[] {
+  const named = known.filter(({ name }) => name === word);
+  return named.length > 0 ? named : known.filter(({ uuid }) => uuid === word);
+}
+
+/** For commands that show one workload. Of several with one name, pxend takes the one that is there. */
 export function chooseOne(known: readonly WorkloadView[], words: readonly string[]): WorkloadView {
-  const [only, ...others] = choose(known, words).workloads;
-  if (only && others.length === 0) return only;
+  const { workloads } = choose(known, words);
+  const names = [...new Set(workloads.map(({ name }) => name))];
+  const one = workloads.find(({ status }) => status !== undefined) ?? workloads[0];
+  if (one && names.length === 1) return one;
   throw new PxenError('USAGE', 'this command takes one workload', {
-    details: [`these fit: ${[only, ...others].map(view => view?.name).join(', ')}`],
+    details: [`these fit: ${names.join(', ')}`],
   });
 }
 
@@ -69,8 +77,7 @@ function isPattern(word: string): boolean {
 }
 
 function unknown(known: readonly WorkloadView[], word: string): string {
-  if (known.length === 0)
-    return `no workload ${word}: there is none yet; put NAME.conf into /var/pxen/monoliths`;
+  if (known.length === 0) return 'there is no workload yet: put NAME.conf into /var/pxen/monoliths';
   if (isPattern(word)) return `no workload fits ${word}; mesh workload list shows all`;
   const near = nearest(
     word,

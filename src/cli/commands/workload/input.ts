@@ -3,36 +3,52 @@ import { parseWorkloadFacts } from '../../../api/workload-facts.ts';
 import { concat } from '../../../base/bytes.ts';
 import { formatDiagnostic } from '../../../base/diagnostic.ts';
 import { messageOf, PxenError } from '../../../base/error.ts';
+import { MAX_FOREIGN } from '../../../domain/vm/foreign-json.ts';
 import type { WorkloadFacts } from '../../../domain/workload/facts.ts';
 import { MAX_WORKLOAD_BYTES } from '../../../domain/workload/lines.ts';
 import { type ParsedWorkload, parseWorkload } from '../../../domain/workload/parse.ts';
+import type { Engine } from '../../../domain/workload/workload.ts';
 
 /** Standard input, or what stands in for it. */
 export type Input = AsyncIterable<Uint8Array>;
 
 /** The word that stands for standard input. */
 const STANDARD_INPUT = '-';
+/** A character may take four of them; the reader itself counts characters. */
+const MAX_FOREIGN_BYTES = 4 * MAX_FOREIGN;
 const MAX_FACTS_BYTES = 8 * 1024 * 1024;
 
-/** Throws FILE_MISSING for all files that cannot be read. A file named twice is read once. */
+/**
+ * Throws FILE_MISSING for all files that cannot be read. A file named twice is read once. What a file may ask for is
+ * what its engine can do, or the one that is named here.
+ */
 export async function readWorkloads(
   files: readonly string[],
   input: Input,
+  engine?: Engine | 'any',
 ): Promise<readonly ParsedWorkload[]> {
   const parsed: ParsedWorkload[] = [];
   const unreadable: string[] = [];
   for (const file of new Set(files))
     try {
       const bytes = await readSome(file, input, MAX_WORKLOAD_BYTES);
-      parsed.push(
-        parseWorkload(new TextDecoder().decode(bytes), file === STANDARD_INPUT ? 'standard input' : file),
-      );
+      parsed.push(parseWorkload(new TextDecoder().decode(bytes), called(file), engine));
     } catch (error) {
       unreadable.push(messageOf(error));
     }
   const [first, ...others] = unreadable;
   if (first === undefined) return parsed;
   throw new PxenError('FILE_MISSING', first, { details: others });
+}
+
+/** A file as messages call it. */
+export function called(file: string): string {
+  return file === STANDARD_INPUT ? 'standard input' : file;
+}
+
+/** A configuration of another program. Throws FILE_MISSING. */
+export async function readForeign(file: string, input: Input): Promise<string> {
+  return new TextDecoder().decode(await readSome(file, input, MAX_FOREIGN_BYTES));
 }
 
 /** The facts of a node as its file of `--facts` has them. Throws FILE_MISSING, or USAGE with every problem. */

@@ -1,6 +1,7 @@
 import { workloadOutputPath } from '../../../api/paths.ts';
 import { type Context, control, errorOf } from '../../context.ts';
 import { GuestLines, guestLine } from '../../output/guest.ts';
+import { jsonText } from '../../output/terminal.ts';
 import { chooseOne, listWorkloads } from './choose.ts';
 
 export interface LogsOptions {
@@ -25,7 +26,7 @@ export async function workloadLogs(context: Context, options: LogsOptions): Prom
     follow: options.follow ? '1' : '0',
   });
   const lines = new GuestLines(line =>
-    terminal.print(json ? JSON.stringify({ workload: name, line }) : guestLine(line)),
+    terminal.print(json ? jsonText({ workload: name, line }) : guestLine(line)),
   );
   const asItIs = !json && (options.raw || terminal.columns === undefined);
   const refused = await control(context).getParts(

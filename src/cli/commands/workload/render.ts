@@ -1,16 +1,9 @@
-import { decideMachine } from '../../../domain/vm/machine.ts';
-import { qemuArgv } from '../../../domain/vm/qemu/argv.ts';
-import { WORKLOADS_FOLDER } from '../../../domain/vm/statefiles.ts';
-import type { AccelPolicy, WorkloadFacts } from '../../../domain/workload/facts.ts';
-import { judgeOnNode } from '../../../domain/workload/judge.ts';
-import type { ParsedWorkload } from '../../../domain/workload/parse.ts';
+import { EXPORT_FORMATS, formatOf } from '../../../domain/vm/formats.ts';
+import type { AccelPolicy } from '../../../domain/workload/facts.ts';
 import { workloadError } from '../../../domain/workload/problem.ts';
-import type { Workload } from '../../../domain/workload/workload.ts';
-import { commandLine } from '../../../io/exec.ts';
-import { sha1 } from '../../../io/sha1.ts';
-import { sha256 } from '../../../io/sha256.ts';
 import type { Context } from '../../context.ts';
 import { type Input, readFacts, readWorkloads } from './input.ts';
+import { rendered, textOf } from './rendering.ts';
 
 export interface RenderOptions {
   /** A JSON file of what a node would report; a fact that is not known stands against nothing. */
@@ -29,28 +22,14 @@ export async function workloadRender(
   { facts, accel = 'kvm' }: RenderOptions,
   input: Input = process.stdin,
 ): Promise<number> {
-  const node = facts === undefined ? {} : await readFacts(facts, input);
+  const node = { facts: facts === undefined ? {} : await readFacts(facts, input), accel };
   for (const parsed of await readWorkloads([file], input)) {
-    const argv = argvOn(node, judged(parsed, node, accel), accel);
-    if (json) terminal.json({ argv });
-    else terminal.print(shellLine(argv));
+    const { problems, workload } = parsed;
+    if (!workload) throw workloadError(parsed.file, problems);
+    const rendering = rendered(parsed, EXPORT_FORMATS[formatOf(workload.engine)], node);
+    const { notes: _notes, ...command } = rendering;
+    if (json) terminal.json(command);
+    else terminal.write('stdout', textOf(rendering));
   }
   return 0;
-}
-
-function judged(parsed: ParsedWorkload, facts: WorkloadFacts, accel: AccelPolicy): Workload {
-  const { file, problems, workload } = parsed;
-  if (!workload) throw workloadError(file, problems);
-  const onNode = judgeOnNode({ ...parsed, workload }, facts, accel);
-  if (onNode.length > 0) throw workloadError(file, onNode);
-  return workload;
-}
-
-function argvOn(facts: WorkloadFacts, workload: Workload, accel: AccelPolicy): string[] {
-  const folder = `${WORKLOADS_FOLDER}/${workload.uuid}`;
-  return qemuArgv(decideMachine(workload, facts, { accel, folder, at: path => path, sha256, sha1 }));
-}
-
-function shellLine([program = '', ...words]: readonly string[]): string {
-  return commandLine(program, words);
 }

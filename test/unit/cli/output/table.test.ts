@@ -33,6 +33,7 @@ test('facts aligns the values behind their keys', () => {
 test.each([
   ['plain ä €', 'plain ä €'],
   ['\u0000\t\u007f\u009b31m', '???\u003f31m'],
+  ['a\u202eb\u2066c\u200fd\u2028e', 'a?b?c?d?e'],
 ])('printable(%j)', (text, shown) => expect(printable(text)).toBe(shown));
 
 test.each([

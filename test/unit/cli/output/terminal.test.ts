@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { PxenError } from '../../../../src/base/error.ts';
-import { paint, printError } from '../../../../src/cli/output/terminal.ts';
+import { jsonText, paint, printError } from '../../../../src/cli/output/terminal.ts';
 import { screen } from '../screen.ts';
 
 test('an error is one line, then one for each further problem, all on standard error', () => {
@@ -15,6 +15,21 @@ test('an error is one line, then one for each further problem, all on standard e
     '',
     'mesh: the configuration was refused: 2 problems\n  pxen.yaml:1: a: is missing, expected b\n  pxen.yaml:2: c: got 1, expected 2\n',
   ]);
+});
+
+test('an error that repeats what a node or a web server said does not steer the terminal', () => {
+  const seen = screen();
+  const error = new PxenError('DOWNLOAD_FAILED', 'HTTP 404 \u001b]0;owned\u0007', {
+    details: ['did you mean \u009b2Jweb\nmesh: all is well?'],
+  });
+  printError(seen.context.terminal, 'mesh', error);
+  expect(seen.err).toBe('mesh: HTTP 404 ?]0;owned?\n  did you mean ?2Jweb?mesh: all is well?\n');
+});
+
+test('JSON has no control characters in it, and is read as the same value', () => {
+  const value = { 'a\u009b': ['\u001b[2J\u0085\u007f\u0000', 'ä'] };
+  expect(jsonText(value)).toBe('{"a\\u009b":["\\u001b[2J\\u0085\\u007f\\u0000","ä"]}');
+  expect(JSON.parse(jsonText(value, 2))).toEqual(value);
 });
 
 test('colours only where there is a terminal', () => {

@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { asPxenError, ERROR_KINDS } from '../../../../../src/base/error.ts';
 import { addPlacement } from '../../../../../src/cli/nouns/placement.ts';
+import { printError } from '../../../../../src/cli/output/terminal.ts';
 import { screen } from '../../screen.ts';
 
 /** What a command came back with. */
@@ -32,7 +33,7 @@ export async function meshIn(folder: string, argv: readonly string[]): Promise<R
     if (thrown instanceof CommanderError) return { status: 2, out: seen.out, err: seen.err };
     const error = asPxenError(thrown);
     status = ERROR_KINDS[error.code].exit;
-    seen.err += [`${error.code}: ${error.message}`, ...error.details].map(line => `${line}\n`).join('');
+    printError(seen.context.terminal, 'mesh', error);
   }
   return { status, out: seen.out, err: seen.err.replaceAll(`${folder}/`, '') };
 }

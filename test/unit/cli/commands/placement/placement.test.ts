@@ -73,7 +73,7 @@ describe('mesh cost eval', () => {
     expect(await evaluate('--function', 'simpel')).toEqual({
       status: 2,
       out: '',
-      err: 'USAGE: --function: got "simpel", expected a cost function of ticrypt-vm.conf: simple, nvidia-gpu, pool1, pool2; did you mean simple?\n',
+      err: 'mesh: --function: got "simpel", expected a cost function of ticrypt-vm.conf: simple, nvidia-gpu, pool1, pool2; did you mean simple?\n',
     });
   });
 
@@ -83,14 +83,14 @@ describe('mesh cost eval', () => {
       status: 2,
       out: '',
       err: [
-        'PLACEMENT_INVALID: bad.conf: 2 problems',
-        'bad.conf:2: pxen.vm.cost-functions.f.vms.curve: got "x", expected one of constant, invalid, linear, hard-soft, soft-hard, unavailable, piecewise, low-high, high-low',
-        'bad.conf:3: pxen.vm.cost-functions.f.scale: got -1, expected a number from 0',
+        'mesh: bad.conf: 2 problems',
+        '  bad.conf:2: pxen.vm.cost-functions.f.vms.curve: got "x", expected one of constant, invalid, linear, hard-soft, soft-hard, unavailable, piecewise, low-high, high-low',
+        '  bad.conf:3: pxen.vm.cost-functions.f.scale: got -1, expected a number from 0',
         '',
       ].join('\n'),
     });
     expect((await mesh('cost', 'eval', '--file', write('bad2.conf', 'a = ['), '--function', 'f')).err).toBe(
-      'PLACEMENT_INVALID: bad2.conf: 1 problem\nbad2.conf:1: a: got [ without an end, expected a closing ]\n',
+      'mesh: bad2.conf: 1 problem\n  bad2.conf:1: a: got [ without an end, expected a closing ]\n',
     );
   });
 
@@ -118,7 +118,7 @@ describe('mesh cost eval', () => {
     expect(await mesh('cost', 'eval', '--file', join(folder, 'none'), '--function', 'f')).toEqual({
       status: 2,
       out: '',
-      err: 'FILE_MISSING: none: there is no such file\n',
+      err: 'mesh: none: there is no such file\n',
     });
   });
 });
@@ -183,15 +183,15 @@ describe('mesh cost curve', () => {
   test.each([
     [
       '{ curve: lineer }',
-      'PLACEMENT_INVALID: curve "{ curve: lineer }": 1 problem\ncurve:1: curve: got "lineer", expected one of constant, invalid, linear, hard-soft, soft-hard, unavailable, piecewise, low-high, high-low; did you mean linear?\n',
+      'mesh: curve "{ curve: lineer }": 1 problem\n  curve:1: curve: got "lineer", expected one of constant, invalid, linear, hard-soft, soft-hard, unavailable, piecewise, low-high, high-low; did you mean linear?\n',
     ],
     [
       '{ curve: linear, slope: 1',
-      'PLACEMENT_INVALID: curve "{ curve: linear, slope: 1": 1 problem\ncurve:1: file: got { without an end, expected a closing }\n',
+      'mesh: curve "{ curve: linear, slope: 1": 1 problem\n  curve:1: file: got { without an end, expected a closing }\n',
     ],
     [
       'include "/etc/passwd"',
-      'PLACEMENT_INVALID: curve "include \\"/etc/passwd\\"": 1 problem\ncurve:1: include: got include "/etc/passwd", expected no include on the command line\n',
+      'mesh: curve "include \\"/etc/passwd\\"": 1 problem\n  curve:1: include: got include "/etc/passwd", expected no include on the command line\n',
     ],
   ])('%s is refused', async (curve, err) => {
     expect(await mesh('cost', 'curve', curve, '1')).toEqual({ status: 2, out: '', err });
@@ -201,7 +201,7 @@ describe('mesh cost curve', () => {
     expect(await mesh('cost', 'curve', '{ curve: invalid }', '1', 'x')).toEqual({
       status: 2,
       out: '',
-      err: 'USAGE: input: got "x", expected a number or bytes, such as 1.5 or 32MiB\n',
+      err: 'mesh: input: got "x", expected a number or bytes, such as 1.5 or 32MiB\n',
     });
   });
 });
@@ -323,9 +323,9 @@ describe('mesh place', () => {
       status: 2,
       out: '',
       err: [
-        'PLACEMENT_INVALID: bad.json: 2 problems',
-        'bad.json:1: hosts.0.state: got "on", expected one of enabled, no-scheduling, disabled',
-        'bad.json:1: hosts.0.profile: got "q", expected the id of a profile; did you mean p?',
+        'mesh: bad.json: 2 problems',
+        '  bad.json:1: hosts.0.state: got "on", expected one of enabled, no-scheduling, disabled',
+        '  bad.json:1: hosts.0.profile: got "q", expected the id of a profile; did you mean p?',
         '',
       ].join('\n'),
     });

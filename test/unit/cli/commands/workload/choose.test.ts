@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { asPxenError } from '../../../../../src/base/error.ts';
 import { choose, chooseOne } from '../../../../../src/cli/commands/workload/choose.ts';
-import { view } from './views.ts';
+import { running, view } from './views.ts';
 
 const KNOWN = ['web-1', 'web-2', 'db', 'a,b', 'x[1]*'].map(name => view(name));
 
@@ -70,9 +70,23 @@ describe('words of -w', () => {
 
   test('with no workload at all, says where they come from', () => {
     expect(refusal(() => choose([], ['ALL']))).toBe(
-      'NOT_FOUND no workload ALL: there is none yet; put NAME.conf into /var/pxen/monoliths',
+      'NOT_FOUND there is no workload yet: put NAME.conf into /var/pxen/monoliths',
+    );
+    expect(refusal(() => choose([], ['web', 'db']))).toBe(
+      'NOT_FOUND there is no workload yet: put NAME.conf into /var/pxen/monoliths',
     );
   });
+
+  test('a uuid that is the name of another workload means that one only', () => {
+    const { workloads } = choose([view('db', { uuid: 'web' }), view('web')], ['web']);
+    expect(workloads.map(({ name }) => name)).toEqual(['web']);
+  });
+});
+
+test('of several with one name, a command for one takes the one that is there', () => {
+  const there = running('web', {}, { uuid: 'uuid-old', file: undefined });
+  expect(chooseOne([view('web'), there], ['web'])).toBe(there);
+  expect(chooseOne([view('web', { file: 'a' }), view('web', { file: 'b' })], ['web']).file).toBe('a');
 });
 
 test('a command for one workload takes a pattern that fits one', () => {

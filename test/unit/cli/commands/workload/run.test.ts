@@ -325,6 +325,11 @@ describe('a dry run', () => {
     });
   });
 
+  test('nothing in it steers the terminal, whatever the node says', async () => {
+    const lines = [on('web', { done: { argv: ['qemu', 'a\u001b]0;x\u0007\nb'] } })];
+    expect((await run('start', { run: lines }, { dryRun: true })).out).toBe("qemu 'a?]0;x??b'\n");
+  });
+
   test('names each of several in a comment', async () => {
     const lines = [
       on('web', { done: { argv: ['qemu', 'a'] } }),
