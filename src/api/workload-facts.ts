@@ -49,6 +49,7 @@ export const workloadFactsSchema = z.strictObject(
         'an object such as {"path": "/dev/hugepages", "pageKiB": 2048, "free": 0}',
       ),
     ).optional(),
+    vhostVsock: flag.optional(),
     vsockCids: list(wholeNumber).optional(),
     devices: list(
       z.strictObject(

@@ -1,17 +1,20 @@
 import * as z from 'zod';
 import { WORKLOAD_STATES, type WorkloadStatus } from '../domain/workload/status.ts';
-import { ENGINES } from '../domain/workload/workload.ts';
+import { ENGINES, RATE_UNITS } from '../domain/workload/workload.ts';
 import { count } from './values.ts';
 
 /** The most workloads that one node may tell of. */
 export const MOST_WORKLOADS = 256;
 
 const path = z.string().max(4096);
-const bytes = z.number().nonnegative();
+/** What can be printed: a node may say any number. */
+const bytes = z.number().nonnegative().max(Number.MAX_SAFE_INTEGER);
+/** Milliseconds since the epoch that a Date can hold (ECMA-262 21.4.1.1). */
+const instant = z.number().nonnegative().max(8.64e15);
 
 export const usageSchema = z.object({
-  cpuSeconds: z.number().nonnegative(),
-  cpuPercent: z.number().nonnegative().optional(),
+  cpuSeconds: z.number().nonnegative().max(1e12),
+  cpuPercent: z.number().nonnegative().max(1e6).optional(),
   memoryBytes: bytes,
   diskReadBytes: bytes.optional(),
   diskWrittenBytes: bytes.optional(),
@@ -19,12 +22,18 @@ export const usageSchema = z.object({
   networkSentBytes: bytes.optional(),
 });
 
+/** Percent, microseconds, and bits a second: see Quality of the workload. */
+const qualitySchema = z.union([
+  z.object({ rate: z.object({ value: count, unit: z.enum(RATE_UNITS) }) }),
+  z.object({ loss: z.number().min(0).max(100).optional(), delay: z.number().nonnegative().optional() }),
+]);
+
 /** A workload as its node reports it. */
 export const workloadStatusSchema = z.object({
   name: z.string().max(256),
   uuid: z.string().max(64),
   state: z.enum(WORKLOAD_STATES),
-  since: z.number(),
+  since: instant,
   engine: z.enum(ENGINES),
   accel: z.enum(['kvm', 'tcg']).optional(),
   pid: count.optional(),
@@ -41,6 +50,7 @@ export const workloadStatusSchema = z.object({
         mac: z.string().max(17),
         bridge: z.string().max(32).optional(),
         tap: z.string().max(32).optional(),
+        qos: qualitySchema.optional(),
       }),
     )
     .max(64),

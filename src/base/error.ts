@@ -38,7 +38,8 @@ export const ERROR_KINDS = {
   CONFLICT: {
     exit: 1,
     http: 409,
-    about: 'Something is in the way: two machines claim one identity (neither gets the overlay of the other), a name is taken, a node is up.',
+    about:
+      'Something is in the way: two machines claim one identity (neither gets the overlay of the other), a name is taken, a node is up.',
   },
   DOWNLOAD_FAILED: { exit: 1, http: 502, about: 'A file could not be fetched, or not to its end.' },
   FILE_MISSING: { exit: 2, http: 404, about: 'A file that is needed does not exist or cannot be read.' },

@@ -1,5 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { ImportOptions } from '../../src/domain/vm/draft.ts';
+import { EXPORT_DEFAULTS, type ExportSettings } from '../../src/domain/vm/format.ts';
 import type { Machine } from '../../src/domain/vm/machine.ts';
 import { decideMachine } from '../../src/domain/vm/machine.ts';
 import { WORKLOADS_FOLDER } from '../../src/domain/vm/statefiles.ts';
@@ -45,3 +47,11 @@ export function goldenMachine(name: string): Machine {
   const around = join(QEMU_GOLDENS, `${name}.json`);
   return machineOf(goldenWorkload(name), existsSync(around) ? JSON.parse(readFileSync(around, 'utf8')) : {});
 }
+
+/** For an import; what nobody names is called so. */
+export function importOptions(fallbackName: string, more: Partial<ImportOptions> = {}): ImportOptions {
+  return { fallbackName, bridge: 'br0', sha1, sha256, ...more };
+}
+
+/** For an export; as the documents have it. */
+export const exportSettings: ExportSettings = { ...EXPORT_DEFAULTS, sha1 };

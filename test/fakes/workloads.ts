@@ -113,7 +113,8 @@ export const anyWorkload: fc.Arbitrary<Workload> = fc
   })
   .chain(given => bootOf(given.volumes, given.nics).map(boot => ({ ...given, boot })));
 
-const alias = fc.stringMatching(/^[A-Za-z][A-Za-z0-9_-]{0,20}$/);
+/** Not as devices are called that have none. */
+const alias = fc.stringMatching(/^[A-Z][A-Za-z0-9_-]{0,20}$/);
 const placeWord = fc.stringMatching(/^[A-Za-z0-9][A-Za-z0-9._-]{0,20}$/);
 const cidr = fc
   .tuple(fc.nat(0xffffffff), fc.nat(32))
@@ -152,6 +153,7 @@ const furnishedVolume: fc.Arbitrary<Volume> = fc
       ...more,
       format: isDisc ? undefined : more.format,
       interface: isDisc ? undefined : more.interface,
+      writable: !isDisc && (plain.writable || more.interface === 'ahci' || more.interface === 'ide'),
       direct: more.direct === undefined || more.cache === undefined ? more.direct : aroundCache,
       size: isDisc || plain.source !== undefined ? undefined : more.size,
     };
@@ -164,7 +166,7 @@ const furnishedNic: fc.Arbitrary<Nic> = fc
     tap: maybe(bridge),
     switch: maybe(fc.stringMatching(/^[!-+--~]{1,30}$/)),
     ip: maybe(cidr),
-    filter: maybe(placeWord),
+    filter: maybe(alias),
     qos: maybe(quality),
     alias: maybe(alias),
   })
@@ -250,6 +252,12 @@ function byKey<T>(items: readonly T[], of: (item: T) => number | string): T[] {
 }
 
 /** Any workload at all that a file can describe, whether its engine can do all of it or not. */
+/** The board has places for four drives. */
+function withRoomOnIde(volumes: readonly Volume[]): Volume[] {
+  const onIde = volumes.filter(each => each.interface === 'ide');
+  return volumes.map(each => (onIde.indexOf(each) < 4 ? each : { ...each, interface: 'scsi' }));
+}
+
 export const furnishedWorkload: fc.Arbitrary<Workload> = fc
   .record({
     plain: anyWorkload,
@@ -261,14 +269,15 @@ export const furnishedWorkload: fc.Arbitrary<Workload> = fc
       given => given.tap,
     ),
     more: furniture,
-    useThread: fc.infiniteStream(fc.boolean()),
+    useThread: fc.array(fc.boolean(), { minLength: 10, maxLength: 10 }),
   })
   .map(({ engine, more, nics, plain, useThread, volumes }) => {
     const { hugepages, share, dump, topology, realm, coschedule, group, iothreads, ...rest } = more;
     const bytes =
       hugepages === undefined ? plain.memory.bytes : Math.ceil(plain.memory.bytes / HUGE_PAGE) * HUGE_PAGE;
     const taken = new Set<string>();
-    const thread = (): string | undefined => (useThread.next().value ? iothreads?.[0] : undefined);
+    const uses = [...useThread];
+    const thread = (): string | undefined => (uses.pop() ? iothreads?.[0] : undefined);
     return {
       ...plain,
       ...rest,
@@ -279,7 +288,10 @@ export const furnishedWorkload: fc.Arbitrary<Workload> = fc
       balloon: hugepages === undefined ? rest.balloon : undefined,
       iothreads: iothreads?.map((threadName, id) => ({ id, name: threadName })),
       devices: rest.devices && byKey(rest.devices, ({ id }) => id),
-      volumes: distinctly(volumes, taken).map(each => ({ ...each, iothread: thread() })),
+      volumes: withRoomOnIde(distinctly(volumes, taken)).map(each => ({
+        ...each,
+        iothread: each.type === 'qcow2' && (each.interface ?? 'virtio') === 'virtio' ? thread() : undefined,
+      })),
       nics: distinctly(nics, taken).map(each => ({ ...each, iothread: thread() })),
       vsock: rest.vsock && { ...rest.vsock, ...distinctly([rest.vsock], taken)[0] },
       virtioConsoles:
@@ -293,3 +305,83 @@ export const furnishedWorkload: fc.Arbitrary<Workload> = fc
       placement: { ...plain.placement, realm, coschedule, group },
     };
   });
+
+const WHOLE = 2 * 1024 ** 2;
+
+/** Any workload that StratoVirt runs, with devices counted from 0. */
+export const stratovirtWorkload: fc.Arbitrary<Workload> = furnishedWorkload.map(given => {
+  const { bios: _bios, append: _append, devices: _devices, qga: _qga, vga: _vga, ...rest } = given;
+  const { balloon, memory: asked, nics, virtioConsoles, volumes, vsock } = rest;
+  const clean = (text: string): string => text.replace(/[,"=\\]/g, '_');
+  const bytes = Math.min(Math.max(Math.ceil(asked.bytes / WHOLE) * WHOLE, 256 * 1024 ** 2), 512 * 1024 ** 3);
+  const disks = volumes.filter(each => each.type === 'qcow2');
+  return {
+    ...rest,
+    name: rest.name.replace(/^-/, '_'),
+    engine: 'stratovirt',
+    arch: undefined,
+    memory: { ...asked, bytes, hugepages: asked.hugepages && clean(asked.hugepages) },
+    cpu: { threads: Math.min(rest.cpu.threads, 254), mode: 'host' },
+    kernel: {
+      image: clean(rest.kernel?.image ?? '/srv/vmlinuz'),
+      append: rest.kernel?.append && clean(rest.kernel.append).replace(/^-/, '_'),
+      initrd: '/srv/initrd',
+    },
+    // Two devices are all that StratoVirt has room for.
+    balloon,
+    vsock: balloon && virtioConsoles ? undefined : vsock,
+    virtioConsoles: virtioConsoles
+      ?.slice(0, vsock || balloon ? 1 : 2)
+      .map((each, id) => ({ ...each, id, path: clean(each.path) })),
+    volumes: disks.slice(0, 6).map((each, id) => ({
+      ...each,
+      id,
+      path: `${clean(each.path)}${id}`,
+      format: each.format && 'raw',
+      interface: each.interface && 'virtio',
+      cache: undefined,
+      size: undefined,
+      pool: undefined,
+    })),
+    nics: nics
+      .filter(each => each.type === 'bridge')
+      .slice(0, 2)
+      .map((each, id) => ({ ...each, id, driver: undefined, filter: undefined })),
+    console: rest.console.type === 'vnc' ? { type: 'serial-socket' } : rest.console,
+  };
+});
+
+/** Any workload that the dictionary of FIREWHEEL has a place for, and some that it has not. */
+export const minimegaWorkload: fc.Arbitrary<Workload> = fc
+  .record({
+    given: furnishedWorkload,
+    name: fc.stringMatching(/^[A-Za-z0-9][A-Za-z0-9.-]{0,20}$/),
+    uuid: fc.uuid(),
+  })
+  .map(({ given, name: hostName, uuid }) => {
+    const file = (text: string): string => (text.split('/').at(-1) ?? '').replace(/[,\s"'\\#]/g, '_');
+    const bytes = Math.ceil(given.memory.bytes / WHOLE) * WHOLE;
+    return {
+      ...given,
+      name: hostName,
+      uuid,
+      memory: { ...given.memory, bytes },
+      volumes: given.volumes.map(each => ({ ...each, path: `/tmp/images/${file(each.path)}${each.id}` })),
+      append: given.append?.map(each => ({ ...each, value: each.value.replace(/["'\\#]/g, '_') })),
+    };
+  });
+
+/** Any workload that libvirt runs, on a node that has every device. */
+export const libvirtWorkload: fc.Arbitrary<Workload> = furnishedWorkload.map(given => {
+  const { append: _append, bios, devices: _devices, nics, volumes, ...rest } = given;
+  return {
+    ...rest,
+    engine: 'libvirt',
+    bios: bios?.startsWith('/') ? bios : undefined,
+    nics: nics.map(each => ({ ...each, iothread: undefined })),
+    volumes: volumes.map(each => ({
+      ...each,
+      interface: ['sd', 'mtd', 'pflash'].includes(each.interface ?? '') ? undefined : each.interface,
+    })),
+  };
+});

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { connect } from 'node:net';
 import { dirname, join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { text } from 'node:stream/consumers';
@@ -143,6 +144,24 @@ describe('links', () => {
     expect(await until(() => sshd.sessions().length < sessions)).toBe(true);
     await ask(over);
     expect(logins() - before).toBe(2);
+  });
+
+  test('close their connection to a node that does not confirm that they ended', async () => {
+    await echoAgent();
+    const clock = new ManualClock();
+    const before = sshd.sessions();
+    const link = await links(sshd.host0, clock).open(target(), forever);
+    const mine = sshd.sessions().filter(pid => !before.includes(pid));
+    for (const pid of mine) process.kill(pid, 'SIGSTOP');
+    try {
+      link.destroy();
+      expect(await until(() => clock.waiting === 1)).toBe(true);
+      clock.advance(600_000);
+      expect(clock.waiting).toBe(0);
+    } finally {
+      for (const pid of mine) process.kill(pid, 'SIGCONT');
+    }
+    expect(await until(() => sshd.sessions().every(pid => !mine.includes(pid)))).toBe(true);
   });
 
   test('make an agent wait for a slow reader, and lose nothing', async () => {
@@ -442,5 +461,38 @@ describe('the console', () => {
     await ended;
     expect(performance.now() - before).toBeLessThan(1000);
     expect(await until(() => sockets.size === 0)).toBe(true);
+  });
+
+  test('that nobody reads fills no memory, and neither does output; pxend stops all the same', async () => {
+    let written = 0;
+    const pour = (into: Duplex | ServerResponse): void => {
+      const piece = Buffer.alloc(64 * 1024, 'a');
+      const more = (): void => {
+        while (!into.destroyed && written < 256 * 1024 * 1024) {
+          written += piece.length;
+          if (!into.write(piece)) return void into.once('drain', more);
+        }
+      };
+      into.on('error', () => {});
+      more();
+    };
+    const server = await agentServer((_, response) => pour(response));
+    server.on('upgrade', (_request, socket: Duplex) => {
+      socket.write(
+        `HTTP/1.1 101 Switching Protocols\r\nUpgrade: ${CONSOLE_PROTOCOL}\r\nConnection: Upgrade\r\n\r\n`,
+      );
+      pour(socket);
+    });
+    const { here, workloads } = await host0();
+    const console = (await opened(here)).pause().on('error', () => {});
+    const follower = connect(here.options.controlSocket).on('error', () => {});
+    follower.write(`GET ${workloadOutputPath('web')}?follow=1 HTTP/1.1\r\nHost: host0\r\n\r\n`);
+    await until(() => written > 0);
+    await new Promise(resolve => setTimeout(resolve, 500));
+    expect(written).toBeLessThan(32 * 1024 * 1024);
+    const before = performance.now();
+    await Promise.all([workloads.stop(), here.service.stop()]);
+    expect(performance.now() - before).toBeLessThan(1000);
+    for (const each of [console, follower]) each.destroy();
   });
 });

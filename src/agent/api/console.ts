@@ -1,9 +1,9 @@
-import { type IncomingMessage, STATUS_CODES } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import { createConnection, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { CONSOLE_PROTOCOL } from '../../api/agent.ts';
-import { errorBody } from '../../api/error.ts';
-import { asPxenError, ERROR_KINDS, messageOf, PxenError } from '../../base/error.ts';
+import { errorAnswer } from '../../api/error.ts';
+import { asPxenError, messageOf, PxenError } from '../../base/error.ts';
 import type { Tree } from '../tree.ts';
 import { hasTcpClient, hasUnixClient } from '../workload/sockets.ts';
 import type { VirtualMachine } from '../workload/virtual-machine.ts';
@@ -22,6 +22,9 @@ interface Visitor {
   /** What came with the request already. */
   readonly head: Buffer;
 }
+
+/** Milliseconds for a connection within the node. */
+const PATIENCE = 5000;
 
 /** Where QEMU serves a serial console. */
 type Port = { readonly host: '127.0.0.1'; readonly port: number } | { readonly path: string };
@@ -78,6 +81,8 @@ export class ConsoleDoor {
   }
 
   #join({ head, socket }: Visitor, serial: Socket): void {
+    // Gone meanwhile: QEMU serves one at a time, and this one would keep all others out.
+    if (socket.destroyed) return void serial.destroy();
     socket.once('close', () => serial.destroy());
     serial.once('close', () => socket.destroy());
     serial.on('error', () => serial.destroy());
@@ -113,25 +118,21 @@ function portOf(machine: VirtualMachine): Port {
 function connected(machine: VirtualMachine, port: Port): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const serial = createConnection({ ...port, noDelay: true });
-    serial.once('connect', () => resolve(serial));
-    serial.once('error', error =>
-      reject(
-        new PxenError('WORKLOAD_FAILED', `${machine.name}: its console does not answer: ${messageOf(error)}`),
-      ),
-    );
+    const refuse = (reason: string): void => {
+      serial.destroy();
+      reject(new PxenError('WORKLOAD_FAILED', `${machine.name}: its console does not answer: ${reason}`));
+    };
+    // A QEMU that hangs takes no connections, and the queue of those that wait is short.
+    serial.setTimeout(PATIENCE, () => refuse(`no connection within ${PATIENCE / 1000} s`));
+    serial.once('connect', () => {
+      serial.setTimeout(0);
+      resolve(serial);
+    });
+    serial.once('error', error => refuse(messageOf(error)));
   });
 }
 
 function turnAway(socket: Duplex, thrown: unknown): void {
-  const error = asPxenError(thrown);
-  const body = JSON.stringify(errorBody(error));
-  const { http } = ERROR_KINDS[error.code];
-  const head = [
-    `HTTP/1.1 ${http} ${STATUS_CODES[http] ?? ''}`,
-    'Content-Type: application/json',
-    `Content-Length: ${Buffer.byteLength(body)}`,
-    'Connection: close',
-  ];
   // Whoever does not hang up after that shall not keep the agent from ending.
-  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`, () => socket.destroy());
+  socket.end(errorAnswer(asPxenError(thrown)), () => socket.destroy());
 }

@@ -1,8 +1,9 @@
 import { lstat, mkdir, readFile, realpath, rm, rmdir, stat, statfs } from 'node:fs/promises';
-import { dirname, join, sep } from 'node:path';
+import { basename, dirname, join, relative, sep } from 'node:path';
 import { formatBytes } from '../../base/bytes.ts';
 import { messageOf, PxenError, systemCode } from '../../base/error.ts';
 import type { Found } from '../../domain/volume/decide.ts';
+import { volumePath } from '../../domain/workload/values.ts';
 import { headOf } from '../../io/files/head.ts';
 import { partPaths } from '../../io/files/part.ts';
 import type { Limits } from '../../io/files/space.ts';
@@ -109,6 +110,19 @@ export class Places {
   async outlivesReboot(path: string): Promise<boolean> {
     const { type } = await statfs(dirname(this.real(path)));
     return !IN_MEMORY.includes(type);
+  }
+
+  /** Rejects with FORBIDDEN where links on the way lead to a place that the path of a volume may not name. */
+  async refuseDetour(path: string): Promise<void> {
+    try {
+      const folder = await realpath(await lastExisting(dirname(await this.inside(path))));
+      const place = join(sep, relative(await realpath(this.#root), folder), basename(path));
+      const verdict = volumePath(place);
+      if ('value' in verdict) return;
+      throw new PxenError('FORBIDDEN', `${path} leads to ${place}, expected ${verdict.expected}`);
+    } catch (error) {
+      throw placeTrouble(path, error);
+    }
   }
 
   /** The real path, once it is certain that no link on the way leads out of the root. Of `/` nothing leads out. */

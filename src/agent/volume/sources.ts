@@ -155,7 +155,7 @@ function inspected(volume: Volume): Accept {
 }
 
 async function inspect(file: string, volume: Volume): Promise<void> {
-  const trouble = judgeContent(volume.type, await headOf(file));
+  const trouble = judgeContent(volume.type, await headOf(file), volume.format);
   if (trouble === undefined) return;
   const key = `platform.volume.${volume.id}.source`;
   throw new PxenError('WORKLOAD_INVALID', `${key}: ${quote(shownSource(volume.source ?? ''))} ${trouble}`);
@@ -206,7 +206,8 @@ class Underway {
     try {
       return await Promise.race([this.#done.promise, stopped(signal, volume.source)]);
     } catch (error) {
-      const others = this.#leader.signal.aborted || this.#leader.volume.type !== volume.type;
+      const { format, type } = this.#leader.volume;
+      const others = this.#leader.signal.aborted || type !== volume.type || format !== volume.format;
       if (signal.aborted || !others) throw error;
       return undefined;
     } finally {

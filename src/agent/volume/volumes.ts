@@ -57,6 +57,7 @@ export class Volumes {
    * that fails later on; a download ignores it.
    */
   async ensure(workload: Workload, on: Ensuring): Promise<Undo> {
+    for (const { path } of workload.volumes) await this.#places.refuseDetour(path);
     const found = await this.#look(workload, on.starting !== true);
     const problems = await this.#contentProblems(workload, found);
     const arrival = new Arrival(workload, this.#claim(workload, found, problems));
@@ -133,7 +134,7 @@ export class Volumes {
     for (const volume of volumes) {
       const place = found.get(volume.id) ?? { what: 'nothing' };
       if (decideVolume(uuid, volume, place).kind !== 'keep') continue;
-      const trouble = judgeContent(volume.type, await this.#places.head(volume.path));
+      const trouble = judgeContent(volume.type, await this.#places.head(volume.path), volume.format);
       if (trouble) problems.push(`platform.volume.${volume.id}.path: ${quote(volume.path)} ${trouble}`);
     }
     return problems;

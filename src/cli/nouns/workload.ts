@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { Verb } from '../../api/agent.ts';
+import { EXPORT_DEFAULTS } from '../../domain/vm/format.ts';
 import { EXPORT_NAMES, type ExportName, IMPORT_NAMES, type ImportName } from '../../domain/vm/formats.ts';
 import { ACCEL_POLICIES, type AccelPolicy } from '../../domain/workload/facts.ts';
 import { controlByte, workloadConsole } from '../commands/workload/console.ts';
@@ -69,16 +70,26 @@ function addExchange(workload: Command, run: Run): void {
   )
     .argument('<file>', 'workload file, - for standard input')
     .addOption(new Option('--format <format>', 'which one').choices(EXPORT_NAMES).makeOptionMandatory())
+    .option(
+      '--base <folder>',
+      `minimega: where it has its files at run time (default: ${EXPORT_DEFAULTS.base})`,
+    )
+    .option('--namespace <name>', `minimega: in which namespace (default: ${EXPORT_DEFAULTS.namespace})`)
     .addHelpText(
       'after',
       examples(
         'mesh workload export web.conf --format stratovirt-json > web.json',
         'mesh workload export web.conf --format qemu --facts node-facts.json',
+        'mesh workload export web.conf --format libvirt | virsh define /dev/stdin',
         'mesh workload export web.conf --format stratovirt-cli --json | jq -r ".notes[].text"',
       ),
     )
-    .action((file: string, options: FileOptions & { format: ExportName }, command: Command) =>
-      run(command, context => workloadExport(context, file, options)),
+    .action(
+      (
+        file: string,
+        options: FileOptions & { format: ExportName; base?: string; namespace?: string },
+        command: Command,
+      ) => run(command, context => workloadExport(context, file, options)),
     );
   workload
     .command('import')

@@ -5,11 +5,17 @@ import { parseQcow2, type Qcow2 } from './qcow2.ts';
 
 /**
  * Why a file can be no volume of this type, as the end of a sentence that begins with its name; undefined when it can.
- * `head` is its beginning, HEAD_BYTES of it.
+ * `head` is its beginning, HEAD_BYTES of it. A raw disk may hold anything, but what is surely meant for another format.
  */
-export function judgeContent(type: Volume['type'], head: Uint8Array): string | undefined {
+export function judgeContent(
+  type: Volume['type'],
+  head: Uint8Array,
+  format?: Volume['format'],
+): string | undefined {
   if (head.length === 0) return 'is empty';
   const kind = kindOf(head);
+  if (type === 'qcow2' && format === 'raw')
+    return kind === QCOW2 ? 'is a qcow2 image and no raw disk; its format is qcow2' : undefined;
   if (type === 'iso') return kind === QCOW2 ? 'is a qcow2 image and no ISO; its type is qcow2' : undefined;
   if (kind !== QCOW2) return `is no qcow2 image${likeness(kind)}`;
   const image = parseQcow2(head);

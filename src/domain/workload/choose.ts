@@ -89,7 +89,11 @@ export function startConflict(name: string, to: Host, situation: Situation): Pxe
   if (record?.desired !== 'running' || record.node === to.id) return undefined;
   const place = host ? called(host) : record.node;
   if (returning)
-    return refusal(`${name} is being brought back on ${place}, where it ran before that node rebooted`, name);
+    return refusal(
+      `${name} is being brought back on ${place}, where it ran before that node rebooted`,
+      name,
+      record.node,
+    );
   if (host?.state === 'up') return undefined;
   return new PxenError('WORKLOAD_STATE', `${name} may still run on ${place}, which does not report now`, {
     details: [
@@ -100,11 +104,12 @@ export function startConflict(name: string, to: Host, situation: Situation): Pxe
 
 function runsElsewhere(name: string, { host, status }: Sight): PxenError {
   const state = status.state === 'running' ? 'runs already' : `is ${status.state}`;
-  return refusal(`${name} ${state} on ${called(host)}`, name);
+  return refusal(`${name} ${state} on ${called(host)}`, name, host.id);
 }
 
-function refusal(message: string, name: string): PxenError {
+/** With the node: without -n, a stop goes where it should run, and that may be another one. */
+function refusal(message: string, name: string, node: Host['id']): PxenError {
   return new PxenError('WORKLOAD_STATE', message, {
-    details: [`stop it there first: mesh workload stop -w ${name}`],
+    details: [`stop it there first: mesh workload stop -w ${name} -n ${node}`],
   });
 }

@@ -49,13 +49,20 @@ export function show(situation: Situation): Shown {
   };
 }
 
-/** The one on the node that it was started on counts first, then one on a node that is there. */
-export function mainSight({ record, sights }: Pick<Situation, 'record' | 'sights'>): Sight | undefined {
-  return (
-    sights.find(({ host }) => host.id === record?.node) ??
-    sights.find(({ host }) => isThere(host)) ??
-    sights[0]
-  );
+/**
+ * The one on the node that it was started on counts first, then one on a node that is there. Where it comes back to its
+ * node, or may still be there, no other node can say that it has it: commands and typed passwords would go there.
+ */
+export function mainSight(situation: Situation): Sight | undefined {
+  const { record, sights } = situation;
+  const own = sights.find(({ host }) => host.id === record?.node);
+  if (own || isBound(situation)) return own;
+  return sights.find(({ host }) => isThere(host)) ?? sights[0];
+}
+
+function isBound({ host, record, returning, working }: Situation): boolean {
+  if (record?.desired !== 'running' || !host) return false;
+  return returning !== undefined || working !== undefined || host.state !== 'up' || isDueBack(record, host);
 }
 
 /** A virtual machine, or half of one, is there. */
@@ -80,10 +87,12 @@ function isDueBack(record: WorkloadRecord, host: Host): boolean {
 }
 
 function problemOf(situation: Situation, sight: Sight | undefined): string | undefined {
-  const { record, returning, sights, working } = situation;
+  const { host: home, record, returning, sights, working } = situation;
   const alive = sights.filter(({ host, status }) => isThere(host) && isAlive(status));
   if (alive.length > 1)
     return `it runs on ${alive.map(({ host }) => called(host)).join(' and on ')} at once: stop one of them with -n`;
+  if (alive[0] && home && record?.desired === 'running' && alive[0].host.id !== home.id)
+    return `it was started on ${called(home)}, but ${called(alive[0].host)} says that it runs there: stop it there with -n`;
   if (returning) return returning.problem;
   if (working) return undefined;
   if (record?.problem !== undefined) return record.problem;

@@ -90,6 +90,11 @@ function send(url: URL, { headers, method, signal }: Question): Promise<Incoming
   return new Promise((resolve, reject) => {
     const sent = secure ? overTls(url, options, resolve) : overHttp(url, options, resolve);
     sent.on('error', reject);
+    // Without a listener Node would end the connection and say nothing.
+    sent.on('upgrade', (answer, socket) => {
+      socket.destroy();
+      resolve(answer);
+    });
     sent.end();
   });
 }

@@ -151,7 +151,7 @@ export class PartFile {
     if (digest !== expected)
       throw new PxenError('CHECKSUM_MISMATCH', `${what}: its SHA-256 is ${digest}, expected ${expected}`, {
         details: [
-          'the file was deleted; either the checksum is of another file, or the server has a bad one',
+          'nothing of it was kept; either the checksum is of another file, or the one at its source is bad',
         ],
       });
     await this.#writing(async () => {

@@ -139,8 +139,7 @@ class SharedConnection {
     try {
       await abortable(this.#ready, signal);
       const channel = await this.#channel(signal);
-      channel.once('close', () => this.#give());
-      return asSocket(channel);
+      return asSocket(channel, () => this.#give());
     } catch (error) {
       this.#give();
       throw error;
@@ -254,10 +253,22 @@ function drop(channel: ClientChannel): ClientChannel {
   return channel;
 }
 
-/** node:http calls a few methods of a net.Socket that an SSH channel does not have. */
-function asSocket(channel: ClientChannel): Duplex {
+/**
+ * node:http calls a few methods of a net.Socket that an SSH channel does not have. `onGone` is called once: when its end
+ * is confirmed or, for a node may never do that, when it is destroyed.
+ */
+function asSocket(channel: ClientChannel, onGone: () => void): Duplex {
   const nothing = (): void => {};
-  const close = (): ClientChannel => drop(channel);
+  let isGone = false;
+  const gone = (): void => {
+    if (!isGone) onGone();
+    isGone = true;
+  };
+  channel.once('close', gone);
+  const close = (): ClientChannel => {
+    gone();
+    return drop(channel);
+  };
   return Object.assign(channel, {
     setTimeout: nothing,
     setNoDelay: nothing,

@@ -94,6 +94,8 @@ export class AgentClient {
       throw quiet.signal.aborted ? quiet.reason() : broken(host, error);
     } finally {
       quiet.over();
+      // Whatever it still says, nobody listens.
+      link.destroy();
     }
   }
 
@@ -105,16 +107,13 @@ export class AgentClient {
     signal: AbortSignal,
   ): Promise<Readable> {
     const path = `${agentOutputPath(uuid)}?of=${of}&lines=${lines}&follow=${follow ? 1 : 0}`;
-    const response = await this.#get(host, { path, signal });
-    if (response.statusCode !== 200) throw await refusalIn(response, host);
-    return response;
+    return this.#get(host, { path, signal }, 200);
   }
 
   /** The bytes of the serial console, both ways. Rejects with what the agent refuses. */
   async console(host: Host, uuid: string, signal: AbortSignal): Promise<Duplex> {
     const headers = { connection: 'Upgrade', upgrade: CONSOLE_PROTOCOL };
-    const response = await this.#get(host, { path: agentConsolePath(uuid), headers, signal });
-    if (response.statusCode !== 101) throw await refusalIn(response, host);
+    const response = await this.#get(host, { path: agentConsolePath(uuid), headers, signal }, 101);
     return response.socket;
   }
 
@@ -122,11 +121,21 @@ export class AgentClient {
     this.#links.close();
   }
 
-  async #get(host: Host, options: RequestOptions & { signal: AbortSignal }): Promise<IncomingMessage> {
+  /** An answer of this status; every other one is what the agent refuses, and ends the link. */
+  async #get(
+    host: Host,
+    options: RequestOptions & { signal: AbortSignal },
+    status: number,
+  ): Promise<IncomingMessage> {
     const link = await this.#link(host, options.signal);
-    return asked(link, { method: 'GET', ...options }).catch(error => {
+    try {
+      const response = await asked(link, { method: 'GET', ...options });
+      if (response.statusCode === status) return response;
+      throw await refusalIn(response, host);
+    } catch (error) {
+      link.destroy();
       throw broken(host, error);
-    });
+    }
   }
 
   #link(host: Host, signal: AbortSignal): Promise<Duplex> {
@@ -246,7 +255,8 @@ async function refusalIn(response: IncomingMessage, host: Host): Promise<PxenErr
     text += piece;
     if (text.length > MOST) break;
   }
-  return errorFromBody(jsonOf(text)) ?? notUnderstood(host, `status ${response.statusCode}`);
+  const refusal = errorFromBody(jsonOf(text));
+  return refusal ? bounded(refusal) : notUnderstood(host, `status ${response.statusCode}`);
 }
 
 function jsonOf(text: string): unknown {
@@ -258,7 +268,18 @@ function jsonOf(text: string): unknown {
 }
 
 function asError({ code, message, details }: Extract<AgentLine, { error: unknown }>['error']): PxenError {
-  return new PxenError(code, message, { details });
+  return bounded(new PxenError(code, message, { details }));
+}
+
+/** What is kept and shown of a sentence of an agent, and of how many; a whole file of problems is less. */
+const MOST_OF_SENTENCE = 1000;
+const MOST_SENTENCES = 2100;
+
+/** It is remembered with the workload, and stands in every list from then on. */
+function bounded({ code, message, details }: PxenError): PxenError {
+  return new PxenError(code, message.slice(0, MOST_OF_SENTENCE), {
+    details: details.slice(0, MOST_SENTENCES).map(line => line.slice(0, MOST_OF_SENTENCE)),
+  });
 }
 
 function notUnderstood(host: Host, cause: unknown): PxenError {

@@ -9,7 +9,7 @@ import { workloadError } from '../../domain/workload/problem.ts';
 import type { StartedFile } from '../../domain/workload/record.ts';
 import { isAlive } from '../../domain/workload/view.ts';
 import type { AgentDone, AgentStep } from './agent.ts';
-import { type Entry, otherUuids, select } from './entries.ts';
+import { type Entry, isKnown, otherUuids, select } from './entries.ts';
 import type { Locks } from './locks.ts';
 import type { Returning } from './returning.ts';
 import type { Scene } from './scene.ts';
@@ -152,7 +152,7 @@ function configOf({ file, name, situation }: Entry, verb: Verb): StartedFile {
 /** Two machines of one name would be one for everybody who uses names. */
 function refuseTwin({ name, uuid }: Entry, entries: readonly Entry[]): void {
   for (const other of entries) {
-    if (other.name !== name || other.uuid === uuid) continue;
+    if (other.name !== name || other.uuid === uuid || !isKnown(other)) continue;
     const there = other.situation.sights.find(({ host, status }) => isThere(host) && isAlive(status));
     if (!there) continue;
     throw new PxenError(

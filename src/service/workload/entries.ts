@@ -60,15 +60,16 @@ function adopt(name: string, orphans: Map<string, string>): string | undefined {
   return found;
 }
 
-/** By uuid: what shall run or is somewhere, though its file is gone. */
+/** By uuid: what shall run or is somewhere, though its file is gone. First what host0 started, under the name it had then. */
 function namesWithoutFile(
   { records, sights }: EntrySources,
   owners: ReadonlyMap<string, unknown>,
 ): Map<string, string> {
   const names = new Map<string, string>();
-  for (const [uuid, [sight]] of sights) if (sight && !owners.has(uuid)) names.set(uuid, sight.status.name);
   for (const { uuid, name, desired } of records)
-    if (desired === 'running' && !owners.has(uuid)) names.set(uuid, name);
+    if ((desired === 'running' || sights.has(uuid)) && !owners.has(uuid)) names.set(uuid, name);
+  for (const [uuid, [sight]] of sights)
+    if (sight && !owners.has(uuid) && !names.has(uuid)) names.set(uuid, sight.status.name);
   return names;
 }
 
@@ -88,15 +89,32 @@ export function select(entries: readonly Entry[], names: readonly string[], want
   return [...new Set(names)].flatMap(name => best(byName.get(name) ?? [], wantsFile) ?? []);
 }
 
+type Rank = (entry: Entry) => boolean;
+
+const HAS_FILE: readonly Rank[] = [({ file }) => file !== undefined];
+const IS_THERE: readonly Rank[] = [
+  ({ situation }) => situation.sights.some(({ host, status }) => isThere(host) && isAlive(status)),
+  ({ situation }) => situation.sights.length > 0,
+  ({ situation }) => situation.record?.desired === 'running',
+];
+
 function best(entries: readonly Entry[], wantsFile: boolean): Entry | undefined {
-  const ranks: ((entry: Entry) => boolean)[] = wantsFile
-    ? [({ file }) => file !== undefined]
+  const ranks: readonly Rank[] = wantsFile
+    ? HAS_FILE
     : [
-        ({ situation }) => situation.sights.some(({ host, status }) => isThere(host) && isAlive(status)),
-        ({ situation }) => situation.sights.length > 0,
-        ({ situation }) => situation.record?.desired === 'running',
+        ...IS_THERE.map(
+          (rank): Rank =>
+            entry =>
+              isKnown(entry) && rank(entry),
+        ),
+        ...IS_THERE,
       ];
   return ranks.map(rank => entries.find(rank)).find(entry => entry !== undefined) ?? entries[0];
+}
+
+/** Not only because a node says so: a node may give what it claims to have any name. */
+export function isKnown({ file, situation }: Entry): boolean {
+  return file !== undefined || situation.record !== undefined;
 }
 
 /** As many as an agent takes, and as long. */

@@ -40,7 +40,8 @@ export class Sightings {
 
   on(host: Host): Sight[] {
     const news = this.#news.get(host.id) ?? new Map<string, News>();
-    const reported = host.workloads
+    // A node has each workload once, whatever it says.
+    const reported = [...new Map(host.workloads.map(status => [status.uuid, status])).values()]
       .filter(({ uuid }) => !news.has(uuid))
       .map(status => ({ host, status, at: host.reportedAt ?? 0 }));
     const answered = [...news.values()].flatMap(({ status, at }) => (status ? [{ host, status, at }] : []));

@@ -172,9 +172,9 @@ export class Workloads implements Service {
 
   async #whereIs(name: string): Promise<{ host: Host; uuid: string }> {
     const [entry] = select(await this.#scene.entries(), [name], false);
-    const { host, ...situation } = entry?.situation ?? NOWHERE;
+    const situation = entry?.situation ?? NOWHERE;
     // The log of a start that failed is there too.
-    const place = mainSight(situation)?.host ?? host;
+    const place = mainSight(situation)?.host ?? situation.host;
     if (entry?.uuid !== undefined && place) return { host: place, uuid: entry.uuid };
     throw new PxenError('WORKLOAD_STATE', `${name} is on no node, and was never started on one`);
   }

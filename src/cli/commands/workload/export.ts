@@ -10,6 +10,9 @@ export interface ExportOptions {
   readonly facts?: string | undefined;
   /** Whether virtual machines may do without KVM on that node. */
   readonly accel?: AccelPolicy | undefined;
+  /** Where minimega has its files at run time, and in which namespace (FW-24). */
+  readonly base?: string | undefined;
+  readonly namespace?: string | undefined;
 }
 
 /**
@@ -19,14 +22,18 @@ export interface ExportOptions {
 export async function workloadExport(
   context: Context,
   file: string,
-  { accel = 'kvm', facts, format }: ExportOptions,
+  { accel = 'kvm', base, facts, format, namespace }: ExportOptions,
   input: Input = process.stdin,
 ): Promise<number> {
   const node = { facts: facts === undefined ? {} : await readFacts(facts, input), accel };
   const { json, terminal } = context;
+  const settings = {
+    ...(base === undefined ? {} : { base }),
+    ...(namespace === undefined ? {} : { namespace }),
+  };
   const target = EXPORT_FORMATS[format];
   for (const parsed of await readWorkloads([file], input, target.engine)) {
-    const rendering = rendered(parsed, target, node);
+    const rendering = rendered(parsed, target, node, settings);
     if (json) terminal.json({ format, ...rendering });
     else {
       terminal.write('stdout', textOf(rendering));

@@ -2,9 +2,10 @@ import { chmodSync, existsSync, mkdirSync, statSync, writeFileSync } from 'node:
 import { type IncomingMessage, request } from 'node:http';
 import { createConnection, createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
-import type { Duplex } from 'node:stream';
+import { type Duplex, PassThrough } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { ConsoleDoor } from '../../../../src/agent/api/console.ts';
 import { AgentApi, type ApiPorts } from '../../../../src/agent/api/server.ts';
 import { treeUnder } from '../../../../src/agent/tree.ts';
 import { Workloads } from '../../../../src/agent/workload/workloads.ts';
@@ -317,6 +318,23 @@ describe('a console', () => {
       `0000: 00000003 00000000 00000000 0001 03 123 ${node.root}/tmp/pxen/w1/serial.sock\n`,
     );
     expect(await open()).toMatchObject({ code: 'WORKLOAD_BUSY' });
+    serial.close();
+  });
+
+  test('is not kept by a visitor who is gone before it answers', async () => {
+    await start();
+    await serveSerial();
+    const visitor = new PassThrough();
+    const asked = { method: 'GET', headers: { upgrade: 'pxen-console' } } as IncomingMessage;
+    const opening = new ConsoleDoor(ports).open({
+      uuid: 'w1',
+      request: asked,
+      socket: visitor,
+      head: Buffer.alloc(0),
+    });
+    visitor.destroy();
+    await opening;
+    await until(() => guests[0]?.destroyed === true);
     serial.close();
   });
 

@@ -641,6 +641,26 @@ describe('the root of the node', () => {
     rmSync(outside, { recursive: true });
   });
 
+  test('no link leads to where a volume has no business: nothing there is fetched, replaced or deleted', async () => {
+    put('/etc/x.iso', 'of the system');
+    mkdirSync(join(root, 'tmp/pxen/u2'), { recursive: true });
+    symlinkSync(join(root, 'etc'), join(root, 'v'));
+    symlinkSync('tmp/pxen', join(root, 'w'));
+    expect(await failure(ensure(workloadWith('a', { path: '/v/x.iso' })))).toEqual([
+      'FORBIDDEN',
+      '/v/x.iso leads to /etc/x.iso, expected a path outside of /etc, because volumes are written and deleted',
+    ]);
+    expect(await failure(ensure(fetched('a', { path: '/w/u2/x.iso' })))).toEqual([
+      'FORBIDDEN',
+      '/w/u2/x.iso leads to /tmp/pxen/u2/x.iso, expected a path outside of /tmp/pxen, where the state of workloads is kept',
+    ]);
+    expect([list('/etc'), list('/tmp/pxen/u2'), read('/etc/x.iso')]).toEqual([
+      ['x.iso'],
+      [],
+      'of the system',
+    ]);
+  });
+
   test('a file in place of a folder', async () => {
     put('/v');
     expect(await failure(ensure(fetched('a')))).toEqual([

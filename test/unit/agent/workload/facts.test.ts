@@ -38,6 +38,11 @@ const FILE = `name=w
 uuid=w
 platform.memory.size=1G
 platform.cpu.threads=1
+platform.kernel.image=/srv/vmlinuz
+platform.kernel.initrd=/srv/missing
+platform.bios=/srv/bios.bin
+runtime.console.virtio.0.path=/tmp/taken.sock
+runtime.console.virtio.1.path=bare.sock
 platform.volume.0.type=iso
 platform.volume.0.path=/v/there.iso
 platform.volume.1.type=iso
@@ -110,6 +115,10 @@ test('facts are those of this moment, and what is asked for with TCG waits for n
     '/proc/meminfo': 'MemTotal:  2000000 kB\nMemAvailable:    1048576 kB',
     '/sys/devices/system/cpu/online': '0-1',
     '/dev/vhost-net': '',
+    '/srv/vmlinuz': '',
+    '/srv/bios.bin': '',
+    '/tmp/taken.sock': '',
+    '/proc/self/mounts': 'none /dev/hugepages hugetlbfs rw,pagesize=2M 0 0',
   };
   const tree: Tree = {
     text: path => files[path],
@@ -132,12 +141,14 @@ test('facts are those of this moment, and what is asked for with TCG waits for n
     nproc: 2,
     cpuModels: ['host'],
     interfaces: ['br0', 'lo'],
-    existingPaths: ['/v/there.iso'],
+    existingPaths: ['/v/there.iso', '/srv/vmlinuz', '/srv/bios.bin', '/tmp/taken.sock'],
     ownedPaths: [],
     busyPorts: [],
     otherUuids: ['v'],
     vhostNet: true,
-    engines: ['qemu'],
+    engines: ['qemu', 'microvm'],
+    vhostVsock: false,
+    hugepages: [{ path: '/dev/hugepages', pageKiB: 2048, free: 0 }],
   };
   const request = { otherUuids: ['v'] };
   expect(await gatherWorkloadFacts(ports, workload(), { ...request, accel: 'tcg' })).toEqual({

@@ -15,7 +15,16 @@ platform.volume.0.type=qcow2
 platform.volume.0.path=/v/disk
 network.0.type=bridge
 network.0.bridge=br0
+network.0.driver=e1000
+network.0.alias=eth0
+network.0.queue-tap=tap0
+network.0.qos.rate=5
 network.1.type=nat
+platform.kernel.image=/srv/vmlinuz
+platform.bios=bios.bin
+platform.vsock.cid=auto
+platform.vsock.alias=v0
+runtime.console.virtio.0.path=a.sock
 runtime.console.type=${console}
 `;
 

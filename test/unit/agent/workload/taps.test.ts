@@ -53,6 +53,49 @@ describe('interfaces of guests', () => {
     expect([await taps.remove(folder), node.ip]).toEqual([[], []]);
   });
 
+  test('with a name from the file carry the uuid, and so are found again', async () => {
+    await taps.make([{ name: 'tap-web', bridge: 'br1' }], folder);
+    expect(node.ip).toEqual([
+      'tuntap add dev tap-web mode tap',
+      'link set dev tap-web alias pxen:w1 master br1 up',
+    ]);
+    node.write('sys/class/net/tap-web/ifalias', 'pxen:w1\n');
+    node.write('sys/class/net/tap-other/ifalias', 'pxen:w2\n');
+    node.write('sys/class/net/tap-foreign/ifalias', '\n');
+    node.ip.length = 0;
+    expect([await taps.remove(folder), node.ip.filter(line => line !== '')]).toEqual([
+      ['tap-web'],
+      ['link delete dev tap-web'],
+    ]);
+  });
+
+  test('take over nothing that is there already', async () => {
+    node.write('sys/class/net/tap0/ifalias', '');
+    await expect(taps.make([{ name: 'tap0', bridge: 'br0' }], folder)).rejects.toThrow(
+      'tap0: the node has an interface of this name already',
+    );
+    expect(node.ip).toEqual([]);
+  });
+
+  test('get their quality of service with one command', async () => {
+    const shaped = [
+      { name: 'a', bridge: 'br0', qos: { delay: 100_000, loss: 0.5 } },
+      { name: 'b', bridge: 'br0' },
+      { name: 'c', bridge: 'br0', qos: { rate: { value: 10, unit: 'mbit' } } },
+    ] as const;
+    expect(await taps.shape(shaped, folder)).toEqual(['a', 'c']);
+    expect(node.ip.filter(line => line !== '')).toEqual([
+      'qdisc replace root dev a netem delay 100ms loss 0.5%',
+      'qdisc replace root dev c tbf rate 10mbit burst 100.000kbit latency 20ms',
+    ]);
+    node.ipRefuses = /netem/;
+    await expect(taps.shape(shaped, folder)).rejects.toThrow(
+      'a, c: cannot be shaped: tc: RTNETLINK answers: Operation not permitted',
+    );
+    node.ip.length = 0;
+    expect([await taps.shape([{ name: 'b', bridge: 'br0' }], folder), node.ip]).toEqual([[], []]);
+  });
+
   test('that cannot be made or removed are told with the words of ip', async () => {
     node.ipRefuses = /master/;
     await expect(taps.make([{ name: name(0), bridge: 'br0' }], folder)).rejects.toThrow(

@@ -115,6 +115,64 @@ describe('start', () => {
     expect(node.volumes.log).toEqual(['ensure web', 'taken web']);
   });
 
+  test('leaves a guest alone that shall wait for a resume, and shapes its NIC', async () => {
+    node.onLaunch = qemu => {
+      qemu.status = 'prelaunch';
+    };
+    const text = `${CONFIG.text}runtime.power-state=paused\nnetwork.0.qos.delay=20\n`;
+    const told = await command('start', { config: { file: 'web.conf', text } });
+    const [tap = ''] = taps();
+    expect(told.lines.slice(4)).toEqual([
+      `taps: ${tap} on br0`,
+      `shape: ${tap}`,
+      'spawn: pid 1000',
+      'handshake: QEMU answers',
+      'boot: the guest waits for a resume',
+    ]);
+    expect(node.ip).toContain(`qdisc replace root dev ${tap} netem delay 20ms`);
+    expect(told.status).toMatchObject({ state: 'paused', nics: [{ tap, qos: { delay: 20_000 } }] });
+    expect(node.qemu.heard).toEqual(['query-status', 'query-status']);
+    expect((await command('resume')).status?.state).toBe('running');
+  });
+
+  test('gives every vsock a context id of its own, and takes it back with the workload', async () => {
+    const vsock = (uuid: string, cid: string, text = CONFIG.text): ReturnType<typeof command> => {
+      const own = text
+        .replaceAll('w1', uuid)
+        .replaceAll('web', uuid)
+        .replace(/^(network|platform.volume|runtime).*\n/gm, '');
+      return command('start', { uuid, config: { file: 'f', text: `${own}platform.vsock.cid=${cid}\n` } });
+    };
+    const given = (uuid: string): string | undefined =>
+      /guest-cid=(\d+)/.exec(readFileSync(join(node.root, 'tmp/pxen', uuid, 'argv'), 'utf8'))?.[1];
+    expect((await vsock('w1', 'auto')).details).toEqual([
+      expect.stringContaining('platform.vsock.cid: got "auto", expected a node with a /dev/vhost-vsock'),
+    ]);
+    node.write('dev/vhost-vsock', '');
+    const told = await Promise.all(['w1', 'w2', 'w3'].map(uuid => vsock(uuid, 'auto')));
+    expect(told.map(({ error }) => error)).toEqual([undefined, undefined, undefined]);
+    expect(['w1', 'w2', 'w3'].map(given).sort()).toEqual(['3', '4', '5']);
+    expect((await vsock('w4', '4')).details).toEqual([
+      expect.stringMatching(/vsock\.cid: got "4", expected one that no other/),
+    ]);
+    await command('stop', { uuid: 'w2' });
+    await vsock('w5', 'auto');
+    expect(given('w5')).toBe('4');
+  });
+
+  test('takes a guest back that runs though it shall wait, and what tc refuses', async () => {
+    const paused = { file: 'web.conf', text: `${CONFIG.text}runtime.power-state=paused\n` };
+    expect((await command('start', { config: paused })).error).toBe(
+      'WORKLOAD_FAILED: web: its guest runs already',
+    );
+    node.ipRefuses = /netem/;
+    const shaped = { file: 'web.conf', text: `${CONFIG.text}network.0.qos.loss=1\n` };
+    expect((await command('start', { config: shaped })).error).toMatch(
+      /^WORKLOAD_FAILED: px.*: cannot be shaped: tc: /,
+    );
+    expect(taps()).toEqual([]);
+  });
+
   test('lets a guest go that waits before its first instruction', async () => {
     node.onLaunch = qemu => {
       qemu.status = 'prelaunch';

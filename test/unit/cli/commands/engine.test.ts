@@ -11,7 +11,7 @@ describe('mesh engine list', () => {
     expect(engines.split('\n').map(line => line.split(/ {2,}/).slice(0, 2))).toEqual([
       ['ENGINE', 'RUNS'],
       ['qemu', 'agent'],
-      ['microvm', 'export only'],
+      ['microvm', 'agent'],
       ['stratovirt', 'export only'],
       ['libvirt', 'export only'],
     ]);

@@ -242,3 +242,74 @@ describe('PCI slots', () => {
     );
   });
 });
+
+describe('checklist 5.1 and FIREWHEEL: further options of QEMU', () => {
+  test.each<[Keys, string, string[]]>([
+    [{ 'platform.memory.share': '0', 'platform.memory.dump': '1' }, '-object', []],
+    [{ 'platform.memory.dump': '0' }, '-machine', ['pc,graphics=off,dump-guest-core=off']],
+    [
+      { 'platform.memory.hugepages': '/h', 'platform.memory.share': '1' },
+      '-object',
+      ['memory-backend-file,id=pxen.ram,size=1073741824,mem-path=/h,share=on,prealloc=on'],
+    ],
+    [{ 'platform.cpu.topology.sockets': '1' }, '-smp', ['1,sockets=1,cores=1,threads=1']],
+    [{ 'platform.bios': '/srv/a,b.bin' }, '-bios', ['/srv/a,b.bin']],
+    [{ 'runtime.vga': 'std' }, '-vga', ['std']],
+    [{ 'runtime.vga': 'none' }, '-vga', ['none']],
+  ])('%j: %s', (keys, option, values) => {
+    expect(valuesOf(argvOf(keys), option)).toEqual(values);
+  });
+
+  test('a balloon that stays', () => {
+    expect(argvOf({ 'platform.balloon': 'fixed' })).toContain('virtio-balloon-pci,deflate-on-oom=off');
+  });
+
+  test('a kernel is booted before everything; an order of the file stays what it was', () => {
+    const keys = { ...volume(0, 'qcow2'), ...nat(0), 'platform.kernel.image': '/k' };
+    const indexes = (more: Keys): string[] =>
+      argvOf({ ...keys, ...more }).filter(word => word.includes('bootindex'));
+    expect(indexes({})).toEqual([]);
+    expect(indexes({ 'runtime.boot': '0' })).toEqual(['virtio-blk-pci,drive=vol0,bootindex=1']);
+  });
+
+  test('only a paused one waits for a resume', () => {
+    expect(argvOf({ 'runtime.power-state': 'running' })).not.toContain('-S');
+    expect(argvOf({ 'runtime.power-state': 'paused' }).at(-1)).toBe('-S');
+  });
+
+  test('what the file appends comes last, by its names', () => {
+    const keys = { 'runtime.append.watchdog-action': 'none', 'runtime.append.no-reboot': '' };
+    expect(argvOf(keys).slice(-3)).toEqual(['-no-reboot', '-watchdog-action', 'none']);
+  });
+
+  test('a device more than the board has slots for is behind a bridge', () => {
+    const disks = Array.from({ length: 15 }, (_, id) => volume(id, 'qcow2'));
+    const argv = argvOf(Object.assign({ 'platform.balloon': 'fixed', 'runtime.qga': '1' }, ...disks));
+    expect(argv.filter(word => word.endsWith('bus=bridge0'))).toEqual([
+      'virtio-blk-pci,drive=vol14,bus=bridge0',
+    ]);
+  });
+
+  test('every six volumes on AHCI have a controller; discs that may go elsewhere do', () => {
+    const disks = Array.from({ length: 7 }, (_, id) =>
+      volume(id, 'qcow2', { interface: 'ahci', writable: '1' }),
+    );
+    const argv = argvOf(Object.assign({}, ...disks, volume(7, 'iso')));
+    expect(argv.filter(word => /^(ahci|ide-|scsi-|virtio-scsi)/.test(word))).toEqual([
+      'ahci,id=ahci',
+      'ahci,id=ahci1',
+      'virtio-scsi-pci,id=scsi',
+      ...[0, 1, 2, 3, 4, 5].map(
+        id => `ide-hd,bus=ahci.${id},drive=vol${id}${id === 0 ? ',bootindex=1' : ''}`,
+      ),
+      'ide-hd,bus=ahci1.0,drive=vol6',
+      'scsi-cd,bus=scsi.0,scsi-id=0,drive=vol7',
+    ]);
+  });
+
+  test('a vsock has a context id that is free', () => {
+    const keys = { 'platform.vsock.cid': 'auto', 'platform.vsock.alias': 'v0' };
+    const argv = argvOf(keys, { facts: { vsockCids: [3] } });
+    expect(argv).toContain('vhost-vsock-pci,guest-cid=4,id=v0');
+  });
+});

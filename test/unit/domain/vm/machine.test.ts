@@ -111,6 +111,30 @@ describe('interfaces on the node', () => {
     expect(new Set(names).size).toBe(1000);
   });
 
+  test('a NIC may name its interface, and another card than virtio does without the kernel', () => {
+    const given = workload(
+      'network.0.type=bridge',
+      'network.0.bridge=br0',
+      'network.0.driver=e1000',
+      'network.0.queue-tap=tap0',
+      'network.0.alias=eth0',
+      'network.0.qos.loss=1',
+    );
+    expect(machineOf(given, { facts: { vhostNet: true } }).nics).toEqual([
+      {
+        id: 0,
+        mac: expect.any(String),
+        type: 'bridge',
+        bridge: 'br0',
+        tap: 'tap0',
+        driver: 'e1000',
+        alias: 'eth0',
+        qos: { loss: 1 },
+        vhost: false,
+      },
+    ]);
+  });
+
   test.each([
     [true, true],
     [false, false],

@@ -56,6 +56,16 @@ describe('judgeContent', () => {
     expect(judgeContent('iso', bytes)).toBeUndefined(),
   );
 
+  test('a raw disk may be anything but empty or qcow2', () => {
+    for (const [, bytes] of IMAGES) expect(judgeContent('qcow2', bytes, 'raw')).toBeUndefined();
+    expect(judgeContent('qcow2', new Uint8Array(512), 'raw')).toBeUndefined();
+    expect(judgeContent('qcow2', new Uint8Array(), 'raw')).toBe('is empty');
+    expect(judgeContent('qcow2', qcow2Header(), 'raw')).toBe(
+      'is a qcow2 image and no raw disk; its format is qcow2',
+    );
+    expect(judgeContent('qcow2', qcow2Header(), 'qcow2')).toBeUndefined();
+  });
+
   test.each<['iso' | 'qcow2', Uint8Array, string | undefined]>([
     ['iso', new Uint8Array(), 'is empty'],
     ['iso', qcow2Header(), 'is a qcow2 image and no ISO; its type is qcow2'],

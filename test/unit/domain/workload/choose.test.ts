@@ -120,6 +120,29 @@ describe('a workload is stopped', () => {
     ],
     ['where it should be', { situation: onAlpha }, ALPHA_HOST.id],
     [
+      'where it may still be, and not where another node says that it is',
+      {
+        situation: {
+          ...onAlpha,
+          host: { ...ALPHA_HOST, state: 'silent' },
+          sights: [seen(BETA_HOST)],
+        },
+      },
+      ALPHA_HOST.id,
+    ],
+    [
+      'where it comes back to, and not where another node says that it is',
+      {
+        situation: { ...onAlpha, host: { ...ALPHA_HOST, bootId: 'boot-2' }, sights: [seen(BETA_HOST)] },
+      },
+      ALPHA_HOST.id,
+    ],
+    [
+      'where a node says that it is, when it is not where it was started any more',
+      { situation: { ...onAlpha, sights: [seen(BETA_HOST)] } },
+      BETA_HOST.id,
+    ],
+    [
       'nowhere, for it never ran',
       {},
       ['WORKLOAD_STATE web is on no node', 'start it: mesh workload start -w web'],
@@ -137,7 +160,7 @@ describe('a workload is stopped', () => {
 describe('a start on beta', () => {
   const silent: Host = { ...ALPHA_HOST, state: 'silent' };
   const unknown: Host = { ...ALPHA_HOST, state: 'unknown' };
-  const stopFirst = 'stop it there first: mesh workload stop -w web';
+  const stopFirst = 'stop it there first: mesh workload stop -w web -n 91d5815f';
   const offForSure =
     'bring that node back, or, when it is off for sure: mesh workload stop -w web; then start it here';
 

@@ -3,13 +3,23 @@ import { expect, test } from 'vitest';
 import { formatWorkload } from '../../../../src/domain/workload/format.ts';
 import { parseWorkload } from '../../../../src/domain/workload/parse.ts';
 import { formatMemory } from '../../../../src/domain/workload/values.ts';
-import { anyWorkload } from '../../../fakes/workloads.ts';
+import { anyWorkload, furnishedWorkload } from '../../../fakes/workloads.ts';
 import { SEED, SMALL, well } from './config.ts';
 
 test('what is written reads as the same workload', () => {
   fc.assert(
     fc.property(anyWorkload, workload => {
       expect(parseWorkload(formatWorkload(workload), 'f')).toMatchObject({ problems: [], workload });
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test('what is written of any keys reads as the same workload', () => {
+  fc.assert(
+    fc.property(furnishedWorkload, workload => {
+      const { problems, workload: again } = parseWorkload(formatWorkload(workload), 'f', 'any');
+      expect([problems, again]).toEqual([[], workload]);
     }),
     { numRuns: 300 },
   );

@@ -169,6 +169,28 @@ const cases: Case[] = [
     situation: started({ sights: [seen('running', BETA_HOST)] }),
     state: 'running',
     node: BETA_HOST.id,
+    problem:
+      'it was started on rack1-01 (91d5815f), but 6e6da274 says that it runs there: stop it there with -n',
+  },
+  {
+    what: 'comes back to its node, and another one says that it has it',
+    situation: started({ returning: { problem: 'no' }, sights: [seen('running', BETA_HOST)] }),
+    state: 'returning',
+    node: ALPHA_HOST.id,
+    problem:
+      'it was started on rack1-01 (91d5815f), but 6e6da274 says that it runs there: stop it there with -n',
+  },
+  {
+    what: 'is on a node that went silent, and another one says that it has it',
+    situation: {
+      record,
+      host: alpha({ state: 'silent' }),
+      sights: [seen('running', BETA_HOST)],
+    },
+    state: 'lost',
+    node: ALPHA_HOST.id,
+    problem:
+      'it was started on rack1-01 (91d5815f), but 6e6da274 says that it runs there: stop it there with -n',
   },
   {
     what: 'ran on a node that is silent now and was started on another one',

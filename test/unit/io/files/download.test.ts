@@ -24,6 +24,7 @@ import {
   status,
   upTo,
   WebServer,
+  wire,
 } from '../../../fixtures/web-server.ts';
 
 const MEBI = 1 << 20;
@@ -342,7 +343,7 @@ describe('what no further try can mend', () => {
     expect(await failure({ sha256: sha256(OTHER).toUpperCase() })).toEqual([
       'CHECKSUM_MISMATCH',
       `http://SERVER/isos/x.iso: its SHA-256 is ${sha256(CONTENT)}, expected ${sha256(OTHER)}`,
-      'the file was deleted; either the checksum is of another file, or the server has a bad one',
+      'nothing of it was kept; either the checksum is of another file, or the one at its source is bad',
     ]);
     expect(readdirSync(folder)).toEqual([]);
   });
@@ -361,6 +362,11 @@ describe('what no further try can mend', () => {
       ['http://SERVER/isos/x.iso: HTTP 404 Not Found', 'what host0 has: mesh iso list'],
     ],
     ['a file that is forbidden', [status(403)], ['http://SERVER/isos/x.iso: HTTP 403 Forbidden']],
+    [
+      'another protocol instead of the file',
+      [wire('HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n')],
+      ['http://SERVER/isos/x.iso: HTTP 101 Switching Protocols'],
+    ],
     ['an answer without a body', [status(204)], ['http://SERVER/isos/x.iso: HTTP 204 No Content']],
     [
       'redirects in a circle',

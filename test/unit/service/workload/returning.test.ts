@@ -124,7 +124,7 @@ describe('a workload whose node reboots', () => {
     await settled();
     expect(short(await here.run('start', ['web'], { node: BETA.id }))).toEqual([
       'web@6e6da274: web is being brought back on rack1-01 (91d5815f), where it ran before that node rebooted | ' +
-        'stop it there first: mesh workload stop -w web (WORKLOAD_STATE)',
+        'stop it there first: mesh workload stop -w web -n 91d5815f (WORKLOAD_STATE)',
     ]);
   });
 });

@@ -149,7 +149,8 @@ describe('start', () => {
     await here.run('start', ['web'], at(ALPHA.id));
     here.report(ALPHA.id);
     expect(short(await here.run('start', ['web'], at(BETA.id)))).toEqual([
-      'web@6e6da274: web runs already on rack1-01 (91d5815f) | stop it there first: mesh workload stop -w web (WORKLOAD_STATE)',
+      'web@6e6da274: web runs already on rack1-01 (91d5815f) | ' +
+        'stop it there first: mesh workload stop -w web -n 91d5815f (WORKLOAD_STATE)',
     ]);
     expect(here.agents.received).toEqual(['start web@91d5815f']);
   });
@@ -320,7 +321,8 @@ describe('restart', () => {
     const here = new TestAppliance();
     await here.run('start', ['web'], at(ALPHA.id));
     expect(short(await here.run('restart', ['web'], at(BETA.id)))).toEqual([
-      'web@6e6da274: web runs already on rack1-01 (91d5815f) | stop it there first: mesh workload stop -w web (WORKLOAD_STATE)',
+      'web@6e6da274: web runs already on rack1-01 (91d5815f) | ' +
+        'stop it there first: mesh workload stop -w web -n 91d5815f (WORKLOAD_STATE)',
     ]);
   });
 

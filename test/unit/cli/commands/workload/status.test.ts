@@ -28,7 +28,13 @@ const FULL = running('web', {
     { id: 2, path: '/data/disk.qcow2', ephemeral: false },
   ],
   nics: [
-    { id: 0, mac: '52:54:00:aa:bb:cc', bridge: 'br0', tap: 'px0123456789-0' },
+    {
+      id: 0,
+      mac: '52:54:00:aa:bb:cc',
+      bridge: 'br0',
+      tap: 'px0123456789-0',
+      qos: { delay: 1500, loss: 0.5 },
+    },
     { id: 1, mac: '52:54:00:aa:bb:cd' },
   ],
   usage: {
@@ -57,7 +63,7 @@ describe('mesh workload status', () => {
         'console   serial, port 7900; mesh workload console -w web; telnet 10.77.0.100 7900',
         'volume 0  /tmp/boot.iso, 3.0 MiB, ephemeral: deleted at the stop',
         'volume 2  /data/disk.qcow2, kept at the stop',
-        'nic 0     52:54:00:aa:bb:cc, bridge br0, tap px0123456789-0',
+        'nic 0     52:54:00:aa:bb:cc, bridge br0, tap px0123456789-0, delay 1.5ms, loss 0.5 %',
         'nic 1     52:54:00:aa:bb:cd, nat',
         'cpu       150 % of one processor, 34.6 s in all',
         'memory    512 MiB',
@@ -113,7 +119,7 @@ describe('mesh workload status', () => {
         'engine    qemu with kvm',
         'volume 0  /tmp/boot.iso, 3.0 MiB, ephemeral: deleted at the stop',
         'volume 2  /data/disk.qcow2, kept at the stop',
-        'nic 0     52:54:00:aa:bb:cc, bridge br0, tap px0123456789-0',
+        'nic 0     52:54:00:aa:bb:cc, bridge br0, tap px0123456789-0, delay 1.5ms, loss 0.5 %',
         'nic 1     52:54:00:aa:bb:cd, nat',
         'problem   tulip (91d5815f) does not report: it is silent',
         'as of     10 min ago',
