@@ -9,6 +9,9 @@ interface News {
   readonly at: number;
 }
 
+/** Agents report a change at once, at most twice a second. Milliseconds. */
+const UNDER_WAY = 2000;
+
 /** What nodes tell of workloads: in their reports and, until the next one, in answers to commands. */
 export class Sightings {
   readonly #clock: Clock;
@@ -25,6 +28,11 @@ export class Sightings {
     this.#news.set(node, news.set(uuid, { status, at: this.#clock.now() }));
   }
 
+  /** The last answer holds no more. */
+  forget(node: Host['id'], uuid: string): void {
+    this.#news.get(node)?.delete(uuid);
+  }
+
   /** By uuid. */
   in(hosts: readonly Host[]): Map<string, Sight[]> {
     return Map.groupBy(
@@ -33,9 +41,19 @@ export class Sightings {
     );
   }
 
-  /** A report of this node came: it knows better than any answer before it. */
-  reported(node: Host['id']): void {
-    this.#news.delete(node);
+  /** A report of this node came: it knows better than answers before it, unless it was under way when they came. */
+  reported({ id, workloads }: Host): void {
+    const news = this.#news.get(id) ?? new Map<string, News>();
+    for (const [uuid, answer] of news) {
+      const reported = workloads.find(status => status.uuid === uuid);
+      if (!this.#isOlder(reported, answer)) news.delete(uuid);
+    }
+  }
+
+  #isOlder(reported: WorkloadStatus | undefined, { status, at }: News): boolean {
+    if (this.#clock.now() - at > UNDER_WAY) return false;
+    if (!status) return reported !== undefined;
+    return reported === undefined || reported.since < status.since;
   }
 
   on(host: Host): Sight[] {

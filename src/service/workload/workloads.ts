@@ -132,8 +132,8 @@ export class Workloads implements Service {
 
   /** A report of this node was taken. */
   heard(node: MachineId): void {
-    this.#sightings.reported(node);
     const host = this.#d.host(node);
+    if (host) this.#sightings.reported(host);
     if (host?.bootId === undefined) return;
     for (const record of this.#records.on(node)) {
       if (this.#locks.of(record.uuid)) continue;
