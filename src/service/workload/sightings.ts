@@ -7,6 +7,7 @@ interface News {
   /** Undefined: it is there no more. */
   readonly status: WorkloadStatus | undefined;
   readonly at: number;
+  readonly isDoubtful?: true;
 }
 
 /** Agents report a change at once, at most twice a second. Milliseconds. */
@@ -28,9 +29,11 @@ export class Sightings {
     this.#news.set(node, news.set(uuid, { status, at: this.#clock.now() }));
   }
 
-  /** The last answer holds no more. */
-  forget(node: Host['id'], uuid: string): void {
-    this.#news.get(node)?.delete(uuid);
+  /** Something was begun since the last answer, and failed half-way: the next report counts, whatever it says. */
+  doubt(node: Host['id'], uuid: string): void {
+    const news = this.#news.get(node);
+    const answer = news?.get(uuid);
+    if (answer) news?.set(uuid, { ...answer, isDoubtful: true });
   }
 
   /** By uuid. */
@@ -50,8 +53,8 @@ export class Sightings {
     }
   }
 
-  #isOlder(reported: WorkloadStatus | undefined, { status, at }: News): boolean {
-    if (this.#clock.now() - at > UNDER_WAY) return false;
+  #isOlder(reported: WorkloadStatus | undefined, { status, at, isDoubtful }: News): boolean {
+    if (isDoubtful || this.#clock.now() - at > UNDER_WAY) return false;
     if (!status) return reported !== undefined;
     return reported === undefined || reported.since < status.since;
   }

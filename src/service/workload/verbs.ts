@@ -64,8 +64,7 @@ export class Verbs {
     });
     // A stop may have overtaken a start: then its word counts.
     const isLatest = this.#records.get(uuid) === meant;
-    // Whatever was done before it failed: from now on reports tell.
-    if (!('done' in answer)) this.#sightings.forget(host.id, uuid);
+    if (!('done' in answer)) this.#sightings.doubt(host.id, uuid);
     if ('done' in answer) await this.#settle(task, answer.done, isLatest ? meant : undefined);
     else if (meant && isLatest) await this.#undo(task, { before, meant, answer });
     if ('unsent' in answer && task.verb === 'stop') throw withHint(answer.unsent, IF_UNKNOWN.stop);
