@@ -4,7 +4,8 @@ import { formatWorkload } from '../../src/domain/workload/format.ts';
 import { judgeOnNode, judgeTogether } from '../../src/domain/workload/judge.ts';
 import { KEY_PATTERNS, KEYS } from '../../src/domain/workload/keys.ts';
 import { parseWorkload } from '../../src/domain/workload/parse.ts';
-import { anyWorkload } from '../fakes/workloads.ts';
+import { ENGINES } from '../../src/domain/workload/workload.ts';
+import { anyWorkload, furnishedWorkload } from '../fakes/workloads.ts';
 import { budget, FUZZ_TIME } from './budget.ts';
 
 const key = fc.oneof(
@@ -25,17 +26,20 @@ const value = fc.oneof(
 );
 const line = fc
   .tuple(key, id, fc.constantFrom('=', '=', '=', ' = ', '', '=='), value)
-  .map(([pattern, number, equals, text]) => `${pattern.replace('<id>', number)}${equals}${text}`);
+  .map(([pattern, number, equals, text]) => `${pattern.replace(/<\w+>/, () => number)}${equals}${text}`);
 const text = fc.oneof(
   fc
     .array(fc.oneof(line, line, fc.string({ unit: 'binary', maxLength: 30 })), { maxLength: 40 })
     .map(lines => lines.join('\n')),
-  anyWorkload.map(formatWorkload).chain(good =>
-    // A good file with a piece of it replaced.
-    fc
-      .tuple(fc.nat(good.length), fc.nat(20), value)
-      .map(([at, length, piece]) => good.slice(0, at) + piece + good.slice(at + length)),
-  ),
+  fc
+    .oneof(anyWorkload, furnishedWorkload)
+    .map(formatWorkload)
+    .chain(good =>
+      // A good file with a piece of it replaced.
+      fc
+        .tuple(fc.nat(good.length), fc.nat(20), value)
+        .map(([at, length, piece]) => good.slice(0, at) + piece + good.slice(at + length)),
+    ),
 );
 const facts = fc.record(
   {
@@ -51,18 +55,21 @@ const facts = fc.record(
   { requiredKeys: [] },
 );
 
+/** Judged by the engine that the file names, by another one, or by none. */
+const engine = fc.constantFrom(undefined, 'any' as const, ...ENGINES);
+
 test(
   'every text is a workload that can be written down again, or problems of one line each',
   () => {
     let [runs, well] = [0, 0];
     fc.assert(
-      fc.property(text, facts, fc.constantFrom('kvm', 'auto', 'tcg'), (given, node, accel) => {
+      fc.property(text, facts, fc.constantFrom('kvm', 'auto', 'tcg'), engine, (given, node, accel, by) => {
         runs++;
-        const parsed = parseWorkload(given, 'f');
+        const parsed = parseWorkload(given, 'f', by);
         const { lines, problems, workload } = parsed;
         expect(workload === undefined).toBe(problems.length > 0);
         const onNode = workload ? judgeOnNode({ ...parsed, workload }, node, accel) : [];
-        const together = judgeTogether([parsed, parseWorkload(given, 'g')]);
+        const together = judgeTogether([parsed, parseWorkload(given, 'g', by)]);
         for (const { message } of [...problems, ...onNode, ...together])
           expect(message).toMatch(
             /^[fg](:\d+)?: \P{Cc}+: (is missing|is empty|got \P{Cc}+), expected \P{Cc}+$/u,
@@ -70,7 +77,7 @@ test(
         for (const number of lines.values()) expect(number).toBeLessThanOrEqual(given.split('\n').length);
         if (!workload) return;
         well++;
-        const { problems: none, workload: again } = parseWorkload(formatWorkload(workload), 'f');
+        const { problems: none, workload: again } = parseWorkload(formatWorkload(workload), 'f', by);
         expect([none, again]).toEqual([[], workload]);
       }),
       budget('workload'),

@@ -18,7 +18,7 @@ import type { Machine } from '../../src/domain/vm/machine.ts';
 import { qemuArgv } from '../../src/domain/vm/qemu/argv.ts';
 import { complaintOf } from '../../src/domain/vm/qemu/complaint.ts';
 import { STATE_FILES } from '../../src/domain/vm/statefiles.ts';
-import type { Workload } from '../../src/domain/workload/workload.ts';
+import { DEFAULT_DRIVER, DRIVERS, type Workload } from '../../src/domain/workload/workload.ts';
 import type { QmpEvent } from '../../src/wire/qmp/message.ts';
 import { goldenNames, goldenWorkload, machineOf, workloadOf } from '../fakes/machines.ts';
 import { bootableIso } from '../fixtures/guests/iso.ts';
@@ -58,15 +58,23 @@ function machineHere(workload: Workload): Machine {
 }
 
 /** What the agent does before it starts QEMU. */
-function prepare({ nics, volumes }: Machine): void {
+function prepare({ hugepages, kernel, nics, volumes }: Machine): void {
   mkdirSync(stateFolder, { recursive: true });
+  // Not of huge pages, which this computer may not have: QEMU takes any folder.
+  for (const path of [hugepages, at('/tmp')]) if (path) mkdirSync(path, { recursive: true });
+  for (const path of [kernel?.image, kernel?.initrd]) if (path) place(path, exitKernel(KERNEL_STATUS));
   for (const { tap } of nics) if (tap !== undefined) addTap(tap);
-  for (const { file, type } of volumes) {
+  for (const { file, format, type } of volumes) {
     mkdirSync(dirname(file), { recursive: true });
     if (existsSync(file)) continue;
-    if (type === 'qcow2') copyFileSync(emptyDisk(), file);
+    if (type === 'qcow2' && format !== 'raw') copyFileSync(emptyDisk(), file);
     else writeFileSync(file, new Uint8Array(1 << 20));
   }
+}
+
+function place(file: string, content: Uint8Array): void {
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, content);
 }
 
 const taps = new Set<string>();
@@ -166,21 +174,29 @@ function expected({ console, nics, rfcUuid, volumes, workload }: Machine): objec
     uuid: rfcUuid,
     memory: Math.ceil(workload.memory.bytes / MEMORY_STEP) * MEMORY_STEP,
     cpus: workload.cpu.threads,
-    volumes: volumes.map(({ file, id, type, writable }) => [
+    volumes: volumes.map(({ file, format = 'qcow2', id, type, writable }) => [
       `vol${id}`,
-      type === 'iso' ? 'raw' : 'qcow2',
+      type === 'iso' ? 'raw' : format,
       !writable,
       file,
     ]),
-    macs: nics.map(({ mac }) => mac).sort(),
+    // Other cards do not tell it there.
+    macs: nics
+      .filter(({ driver }) => (driver ?? DEFAULT_DRIVER) === DEFAULT_DRIVER)
+      .map(({ mac }) => mac)
+      .sort(),
     vnc: console.type === 'vnc' ? `${console.port}` : undefined,
   };
 }
 
+/** What it warns of where there is no KVM: features of processors, and threads of their cores. */
+const TCG_LACKS = /: warning: (TCG doesn't support|This family of AMD CPU)|^Please configure -smp/;
+
 describe('QEMU takes every golden command and makes the machine that was meant', () => {
   test.each(goldenNames)('%s', async name => {
     const machine = machineHere(goldenWorkload(name));
-    const qemu = start(machine, '-S');
+    const { powerState } = machine.workload;
+    const qemu = start(machine, ...(powerState === 'paused' ? [] : ['-S']));
     const monitor = await connect();
     expect(await described(monitor)).toEqual(expected(machine));
     expect(readFileSync(join(stateFolder, STATE_FILES.pid), 'utf8').trim()).toMatch(/^\d+$/);
@@ -188,10 +204,171 @@ describe('QEMU takes every golden command and makes the machine that was meant',
     expect(existsSync(join(stateFolder, STATE_FILES.serial))).toBe(machine.console.type === 'serial-socket');
     await monitor.execute('quit');
     expect(await qemu.ended()).toBe(0);
-    expect(qemu.output.split('\n').filter(line => !line.includes(": warning: TCG doesn't support"))).toEqual([
-      '',
-    ]);
+    expect(qemu.output.split('\n').filter(line => !TCG_LACKS.test(line))).toEqual(['']);
     expect(existsSync(join(stateFolder, STATE_FILES.pid))).toBe(false);
+  });
+});
+
+interface Deep {
+  readonly device: string;
+  readonly qdev?: string;
+  readonly inserted: {
+    readonly iops: number;
+    readonly cache: { readonly writeback: boolean; readonly direct: boolean; readonly 'no-flush': boolean };
+  };
+}
+
+describe('QEMU says itself that it has what the file asks for', () => {
+  const asked = async (name: string): Promise<QmpMonitor> => {
+    const machine = machineHere(goldenWorkload(name));
+    start(machine, ...(machine.workload.powerState === 'paused' ? [] : ['-S']));
+    return connect();
+  };
+  const property = (monitor: QmpMonitor, path: string, name: string): Promise<unknown> =>
+    monitor.execute('qom-get', { path, property: name });
+  /** Properties of all devices of a type, in their order. */
+  const devices = async (monitor: QmpMonitor, type: string, ...names: string[]): Promise<unknown[][]> => {
+    const folders = ['/machine/peripheral', '/machine/peripheral-anon'];
+    const found: unknown[][] = [];
+    for (const folder of folders)
+      for (const one of (await monitor.execute('qom-list', { path: folder })) as {
+        name: string;
+        type: string;
+      }[])
+        if (one.type === `child<${type}>`)
+          found.push(await Promise.all(names.map(name => property(monitor, `${folder}/${one.name}`, name))));
+    return found;
+  };
+
+  test('topology, kernel, initrd and its command line', async () => {
+    const monitor = await asked('direct-kernel');
+    const cpus = (await monitor.execute('query-hotpluggable-cpus')) as { props: object }[];
+    expect(cpus.map(({ props }) => props).reverse()).toMatchObject(
+      [0, 1, 2, 3].map(cpu => ({ 'socket-id': 0, 'core-id': cpu >> 1, 'thread-id': cpu & 1 })),
+    );
+    const of = (name: string): Promise<unknown> => property(monitor, '/machine', name);
+    expect([await of('kernel'), await of('initrd'), await of('append')]).toEqual([
+      at('/srv/vm/vmlinuz, 1'),
+      at('/srv/vm/initrd.img'),
+      'console=ttyS0,115200 root=/dev/vda ro quiet "a b"',
+    ]);
+    monitor.close();
+  });
+
+  test('shared memory, core dumps, firmware, balloon, consoles, guest agent and further options', async () => {
+    const monitor = await asked('equipment');
+    expect(await monitor.execute('query-memdev')).toMatchObject([
+      { id: 'pxen.ram', share: true, dump: false, size: 1_056_768 },
+    ]);
+    expect(await property(monitor, '/machine', 'dump-guest-core')).toBe(false);
+    expect(await property(monitor, '/machine', 'firmware')).toBe('bios-256k.bin');
+    expect(await monitor.execute('query-balloon')).toEqual({ actual: 1_056_768 });
+    expect(await devices(monitor, 'virtio-balloon-pci', 'deflate-on-oom')).toEqual([[true]]);
+    expect(await devices(monitor, 'cirrus-vga')).toHaveLength(0);
+    const pci = (await monitor.execute('query-pci')) as { devices: { class_info: { desc?: string } }[] }[];
+    const classes = pci.flatMap(bus => bus.devices.map(device => device.class_info.desc));
+    expect(classes.filter(desc => desc === 'VGA controller')).toHaveLength(1);
+    const consoles = (await monitor.execute('query-chardev')) as { label: string; filename: string }[];
+    expect(
+      consoles
+        .filter(({ label }) => /^(console\d|qga)$/.test(label))
+        .map(({ filename, label }) => [label, filename]),
+    ).toEqual(
+      expect.arrayContaining([
+        ['console0', `disconnected:unix:${stateFolder}/log.sock,server=on`],
+        ['console1', `disconnected:unix:${at('/tmp/second.sock')},server=on`],
+        ['qga', `disconnected:unix:${stateFolder}/${STATE_FILES.qga},server=on`],
+      ]),
+    );
+    expect(await devices(monitor, 'virtserialport', 'name')).toEqual([['org.qemu.guest_agent.0']]);
+    expect(await devices(monitor, 'virtconsole', 'nr')).toEqual(expect.arrayContaining([[0], [1]]));
+    expect(await monitor.execute('query-status')).toMatchObject({ status: 'prelaunch', running: false });
+    monitor.close();
+  });
+
+  test('the board microvm and its devices', async () => {
+    const monitor = await asked('microvm');
+    expect(await property(monitor, '/machine', 'type')).toBe('microvm-machine');
+    expect(await property(monitor, '/machine', 'acpi')).toBe('off');
+    expect(await monitor.execute('query-pci')).toEqual([]);
+    expect(await property(monitor, '/machine/peripheral/rootfs', 'serial')).toBe('ROOT');
+    expect(await devices(monitor, 'virtio-balloon-device', 'deflate-on-oom')).toEqual([[false]]);
+    expect(await devices(monitor, 'virtio-net-device', 'netdev')).toEqual([['net0']]);
+    expect(await devices(monitor, 'virtserialport', 'name')).toEqual([['org.qemu.guest_agent.0']]);
+    const [rootfs] = (await monitor.execute('query-block')) as Deep[];
+    expect(rootfs?.inserted.iops).toBe(100);
+    monitor.close();
+  });
+
+  test('huge pages', async () => {
+    const monitor = await asked('hugepages');
+    expect(await monitor.execute('query-memdev')).toMatchObject([
+      { id: 'pxen.ram', prealloc: true, share: false, dump: false, size: 64 << 20 },
+    ]);
+    expect(await property(monitor, '/objects/pxen.ram', 'mem-path')).toBe(at('/dev/huge,pages'));
+    monitor.close();
+  });
+
+  test('buses, caches, serial numbers, iops, iothreads and names of volumes', async () => {
+    const monitor = await asked('buses');
+    const blocks = (await monitor.execute('query-block')) as Deep[];
+    const cache = (writeback: boolean, direct: boolean, noFlush = false): object => ({
+      writeback,
+      direct,
+      'no-flush': noFlush,
+    });
+    expect(blocks.map(({ device, inserted }) => [device, inserted.iops, inserted.cache])).toEqual([
+      ['vol0', 200, cache(true, true)],
+      ['vol1', 0, cache(true, false, true)],
+      ['vol2', 0, cache(false, false)],
+      ['vol3', 0, cache(true, true)],
+      ['vol4', 0, cache(true, false)],
+      ['vol5', 0, cache(true, false)],
+      ['vol6', 0, cache(false, true)],
+      ['vol7', 0, cache(true, false)],
+    ]);
+    expect(await devices(monitor, 'virtio-blk-pci', 'serial', 'iothread', 'drive')).toEqual([
+      ['SN-0+1.2_3', '/objects/io2', 'vol0'],
+    ]);
+    expect((await monitor.execute('query-iothreads')) as object[]).toMatchObject([
+      { id: 'io1' },
+      { id: 'io2' },
+    ]);
+    const onBus = async (type: string): Promise<unknown[]> =>
+      (await devices(monitor, type, 'drive', 'serial', 'parent_bus')).sort();
+    expect(await onBus('ide-hd')).toEqual([
+      ['vol1', 'SN1', expect.stringMatching(/\/ahci\/ahci\.0$/)],
+      ['vol3', 'QM00001', expect.stringMatching(/\/ide\.0$/)],
+      ['vol5', 'QM00003', expect.stringMatching(/\/ide\.1$/)],
+    ]);
+    expect(await onBus('scsi-hd')).toEqual([['vol6', 'SN6', expect.stringMatching(/\/scsi\.0$/)]]);
+    expect(await property(monitor, '/machine/peripheral/rootfs', 'drive')).toBe('vol0');
+    expect(await property(monitor, '/machine/peripheral/disc', 'drive')).toBe('vol7');
+    monitor.close();
+  });
+
+  test('cards, and the names of taps and devices', async () => {
+    const monitor = await asked('cards');
+    const cards = machineHere(goldenWorkload('cards')).nics.slice(1, -1);
+    for (const { driver = '', id, mac } of cards)
+      expect([driver, await devices(monitor, driver, 'netdev', 'mac')]).toEqual([
+        driver,
+        [[`net${id}`, mac]],
+      ]);
+    expect(cards).toHaveLength(DRIVERS.length - 1);
+    expect(await property(monitor, '/machine/peripheral/eth0', 'netdev')).toBe('net0');
+    const told = await monitor.execute('human-monitor-command', { 'command-line': 'info network' });
+    expect(told).toContain('index=0,type=tap,ifname=tap-web,');
+    monitor.close();
+  });
+
+  test.each(['std', 'cirrus', 'vmware', 'virtio', 'none'])('graphics card %s', async vga => {
+    start(machineHere(conf(`runtime.vga=${vga}`)), '-S');
+    const monitor = await connect();
+    const pci = (await monitor.execute('query-pci')) as { devices: { class_info: { class: number } }[] }[];
+    const cards = pci.flatMap(bus => bus.devices.filter(device => device.class_info.class === 0x300));
+    expect(cards).toHaveLength(vga === 'none' ? 0 : 1);
+    monitor.close();
   });
 });
 
@@ -272,6 +449,25 @@ function bootableDisk(file: string, status: number): void {
   run('qemu-img', 'convert', '-f', 'raw', '-O', 'qcow2', `${file}.raw`, file);
 }
 
+const KERNEL_STATUS = 201;
+
+/**
+ * A kernel of the boot protocol 2.0 of Linux (Documentation/arch/x86/boot.rst) whose real-mode part is that guest: boot
+ * loaders jump to its byte 0x200, and from there over the header.
+ */
+function exitKernel(status: number): Uint8Array {
+  const image = new Uint8Array(16_384);
+  const view = new DataView(image.buffer);
+  image[0x1f1] = 1; // setup_sects
+  view.setUint16(0x1fe, 0xaa55, true);
+  image.set([0xeb, 0x7e], 0x200);
+  view.setUint32(0x202, 0x53726448, true); // HdrS
+  view.setUint16(0x206, 0x200, true);
+  image[0x211] = 1; // LOADED_HIGH
+  image.set(exitGuest(status), 0x280);
+  return image;
+}
+
 /** Starts it with volumes that boot, `blank` ones excepted; which one did? */
 async function bootedFrom(workload: Workload, blank: readonly number[] = []): Promise<number | null> {
   const machine = machineHere(workload);
@@ -344,6 +540,32 @@ describe('what boots', () => {
     expect(qemu.running).toBe(true);
   });
 
+  test('a kernel of the file boots, and no volume', async () => {
+    const keys = ['platform.kernel.image=/srv/vmlinuz', 'platform.kernel.append=a', ...volume(0, 'qcow2')];
+    expect(await bootedFrom(conf(...keys))).toBe(KERNEL_STATUS);
+    expect(await bootedFrom(conf(...keys, 'runtime.boot=0'))).toBe(KERNEL_STATUS);
+  });
+
+  test('a kernel on the board microvm', async () => {
+    const keys = ['platform.engine=microvm', 'platform.kernel.image=/srv/vmlinuz', ...volume(0, 'qcow2')];
+    expect(await bootedFrom(conf(...keys))).toBe(KERNEL_STATUS);
+  });
+
+  test.each(['ahci', 'ide', 'scsi', 'virtio'])('a disk on %s', async on => {
+    const keys = volume(0, 'qcow2', 'writable=1', `interface=${on}`, 'serial=S1');
+    expect(await bootedFrom(conf(...keys))).toBe(statusOf(0));
+  });
+
+  test.each(['ahci', 'ide', 'scsi'])('a disc on %s', async on => {
+    expect(await bootedFrom(conf(...volume(0, 'iso', `interface=${on}`)))).toBe(statusOf(0));
+  });
+
+  test('the last of seven disks on AHCI', async () => {
+    const ids = [0, 1, 2, 3, 4, 5, 6];
+    const keys = ids.flatMap(id => volume(id, 'qcow2', 'writable=1', 'interface=ahci'));
+    expect(await bootedFrom(conf(...keys, 'runtime.boot=6'), ids.slice(0, 6))).toBe(statusOf(6));
+  });
+
   test('a NIC boots where there is no volume: its ROM asks for an address', async () => {
     const machine = machineHere(conf('network.0.type=nat'));
     start(machine);
@@ -393,6 +615,8 @@ async function hear(address: object, pattern: string): Promise<string> {
   return found;
 }
 
+const SMALL_BOARD = ['platform.engine=microvm', 'platform.kernel.image=/srv/vmlinuz'];
+
 describe('what QEMU complains of', () => {
   test.each<[string, Workload, (machine: Machine) => void, string]>([
     [
@@ -406,6 +630,24 @@ describe('what QEMU complains of', () => {
       conf(...volume(3, 'iso')),
       machine => rmSync(machine.volumes[0]?.file ?? ''),
       `platform.volume.3: Could not open '${at('/tmp/3')}': No such file or directory`,
+    ],
+    [
+      'a virtio-console in a folder that is not there',
+      conf('runtime.console.virtio.3.path=/tmp/none/a.sock'),
+      () => {},
+      `runtime.console.virtio.3: Failed to bind socket to ${at('/tmp/none/a.sock')}: No such file or directory`,
+    ],
+    [
+      'an iothread on microvm without KVM',
+      conf(...SMALL_BOARD, 'platform.iothread.0=io', ...volume(4, 'qcow2', 'iothread=io')),
+      () => {},
+      'platform.volume.4: ioeventfd is required for iothread (microvm has iothreads only with KVM)',
+    ],
+    [
+      'more devices than microvm has slots for without KVM',
+      conf(...SMALL_BOARD, ...[1, 2, 3, 4, 5, 6, 7, 8].flatMap(id => volume(id, 'qcow2'))),
+      () => {},
+      "platform.volume.8: No 'virtio-bus' bus found for device 'virtio-blk-device' (without KVM the board of microvm has 8 slots, two of which pxen needs)",
     ],
     [
       'a model that it does not know',
@@ -427,6 +669,17 @@ describe('what QEMU complains of', () => {
     const qemu = spawnQemu(argv);
     expect(await qemu.ended()).toBe(1);
     expect(complaintOf(qemu.output, argv)?.replace(/i440fx-[\d.]+/, 'i440fx')).toBe(sentence);
+  });
+
+  test.skipIf(existsSync('/dev/vhost-vsock'))('a vsock where the node has none', async () => {
+    const machine = machineHere(conf('platform.vsock.cid=7', 'platform.vsock.alias=v0'));
+    prepare(machine);
+    const argv = qemuArgv(machine);
+    const qemu = spawnQemu(argv);
+    expect(await qemu.ended()).toBe(1);
+    expect(complaintOf(qemu.output, argv)).toBe(
+      'platform.vsock.cid: vhost-vsock: failed to open vhost device: No such file or directory (the node has no /dev/vhost-vsock; modprobe vhost_vsock)',
+    );
   });
 
   test.each([

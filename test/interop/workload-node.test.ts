@@ -1,16 +1,22 @@
 import { execFileSync } from 'node:child_process';
-import { closeSync, existsSync, openSync, readdirSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, cpSync, existsSync, openSync, readdirSync, rmSync, writeSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { imageFolder } from '../../scripts/room/room.ts';
 import { AGENT_SOCKET } from '../../src/api/agent.ts';
 import { speakerIso } from '../fixtures/guests/speaker.ts';
 import { conf, hear, Node, type Outcome, whyNoNode } from './workload-node.ts';
 
 const reason = whyNoNode();
 if (reason) console.log(`workloads on a node are not tested: ${reason}`);
+
+/** The kernel of the node image, which tells on its console that it is in the wrong machine. */
+const KERNEL = join(imageFolder(), 'http/boot');
+const noKernel = !existsSync(join(KERNEL, 'vmlinuz'));
+if (noKernel) console.log(`Linux on microvm is not tested: no ${KERNEL}/vmlinuz (scripts/prepare makes it)`);
 
 let node: Node;
 const SAID = 'hello from the guest';
@@ -179,6 +185,77 @@ describe.skipIf(reason)('a node with real QEMU', () => {
 
     expect((await node.command({ verb: 'resume', uuid: 'w2' })).done?.status?.state).toBe('running');
     await hear(console, SAID);
+  });
+
+  test('starts in pause, with a name for its interface, a rate on it, and sockets beside the console', async () => {
+    const keys = [
+      ...OBEDIENT,
+      ...BRIDGED,
+      'network.0.queue-tap=tap-web',
+      'network.0.qos.rate=10',
+      'runtime.power-state=paused',
+      'runtime.qga=1',
+      'runtime.console.virtio.0.path=log.sock',
+      'runtime.console.virtio.1.path=/tmp/far.sock',
+    ];
+    const shape = (): unknown => JSON.parse(node.run('tc -j qdisc show dev tap-web root'));
+    const shaped = [{ kind: 'tbf', options: { rate: 1_250_000, lat: 20_000 } }];
+    const { done, steps } = await node.start('w1', keys);
+    expect(steps).toEqual([
+      ...['validate', 'fetch', 'check', 'folder', 'taps', 'shape', 'spawn', 'handshake', 'boot'],
+    ]);
+    expect(done?.status).toMatchObject({
+      state: 'paused',
+      nics: [{ tap: 'tap-web', qos: { rate: { value: 10, unit: 'mbit' } } }],
+    });
+    // QEMU holds the interface by now.
+    expect(shape()).toMatchObject(shaped);
+    expect(node.run('cat /sys/class/net/tap-web/ifalias')).toBe('pxen:w1\n');
+    expect(node.read('w1', 'serial.log')).toBe('');
+    expect(node.files('w1')).toEqual(expect.arrayContaining(['log.sock', 'qga.sock']));
+    expect(existsSync(join(node.root, 'tmp/far.sock'))).toBe(true);
+    const resumed = await node.command({ verb: 'resume', uuid: 'w1' });
+    expect(resumed.done?.status?.state).toBe('running');
+    await node.until('the guest is heard', () => node.read('w1', 'serial.log').includes(SAID));
+    await node.command({ verb: 'restart', uuid: 'w1', timeoutSeconds: 0 });
+    expect([shape(), (await node.status('w1'))?.state]).toMatchObject([shaped, 'paused']);
+    process.kill((await node.status('w1'))?.pid ?? 0, 'SIGKILL');
+    await node.until('its end is known', async () => (await node.status('w1'))?.state === 'ended');
+    expect(node.run('ls /sys/class/net')).not.toContain('tap-web');
+    const again = await node.start('w1', keys);
+    expect([again.error, again.steps?.includes('clear')]).toEqual([undefined, true]);
+    await node.command({ verb: 'stop', uuid: 'w1', timeoutSeconds: 0 });
+    expect(existsSync(join(node.root, 'tmp/far.sock'))).toBe(false);
+    expect(await leftOf('w1')).toEqual(NOTHING);
+  });
+
+  test.skipIf(noKernel)('boots Linux on the board microvm, to its first process', async () => {
+    for (const file of ['vmlinuz', 'initramfs']) cpSync(join(KERNEL, file), join(node.root, 'images', file));
+    const text = conf('w1', [
+      'platform.engine=microvm',
+      'platform.kernel.image=/images/vmlinuz',
+      'platform.kernel.initrd=/images/initramfs',
+      'platform.kernel.append=console=ttyS0 quiet',
+      'runtime.qga=1',
+    ]).replace('memory.size=32M', 'memory.size=256M');
+    const config = { file: 'w1.conf', text };
+    const { done, error } = await node.command({ verb: 'start', uuid: 'w1', config });
+    expect([error, done?.status?.engine]).toEqual([undefined, 'microvm']);
+    await node.until(
+      'its first process speaks',
+      () => node.read('w1', 'serial.log').includes('pxen-init: start'),
+      90,
+    );
+    await node.command({ verb: 'stop', uuid: 'w1', timeoutSeconds: 0 });
+    expect(await leftOf('w1')).toMatchObject({ files: undefined, taps: [] });
+  });
+
+  test('an interface that somebody else has is left alone', async () => {
+    node.run('ip link add tap-other type bridge');
+    const { error } = await node.start('w1', [...QUIET, ...BRIDGED, 'network.0.queue-tap=tap-other']);
+    expect(error?.message).toBe('tap-other: the node has an interface of this name already');
+    expect(node.run('ls /sys/class/net')).toContain('tap-other');
+    node.run('ip link delete tap-other');
   });
 
   test('stops by the power button, and nothing is left', async () => {

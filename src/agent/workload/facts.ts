@@ -6,6 +6,7 @@ import type { Workload } from '../../domain/workload/workload.ts';
 import { type Exec, failureOf } from '../../io/exec.ts';
 import { meminfoKib } from '../facts/memory.ts';
 import type { Tree } from '../tree.ts';
+import { hugePages } from './hugepages.ts';
 import { listeningPorts } from './sockets.ts';
 
 export interface FactPorts {
@@ -35,14 +36,22 @@ export async function gatherWorkloadFacts(
     nproc: countOf(tree.text('/sys/devices/system/cpu/online') ?? '') || undefined,
     cpuModels,
     interfaces: tree.list('/sys/class/net'),
-    existingPaths: existing,
+    existingPaths: [...existing, ...otherPaths(workload).filter(path => tree.exists(path))],
     ownedPaths: owned,
     busyPorts: listeningPorts(tree),
     otherUuids: request.otherUuids,
     kvm: kvm && { usable: kvm.state === 'usable', reason: kvm.reason },
     vhostNet: tree.exists('/dev/vhost-net'),
     engines: AGENT_ENGINES,
+    hugepages: hugePages(tree),
+    vhostVsock: tree.exists('/dev/vhost-vsock'),
   };
+}
+
+/** What the file names beside volumes. */
+function otherPaths({ bios, kernel, virtioConsoles = [] }: Workload): string[] {
+  const paths = [kernel?.image, kernel?.initrd, bios, ...virtioConsoles.map(({ path }) => path)];
+  return paths.filter(path => path?.startsWith('/')).filter(path => path !== undefined);
 }
 
 /** How many numbers a list of the kernel such as `0-3,8` has. Not from /proc/cpuinfo: to measure clock rates that takes 10 ms. */

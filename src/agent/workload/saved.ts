@@ -1,7 +1,8 @@
 import * as z from 'zod';
 import { macSchema } from '../../api/values.ts';
 import { messageOf } from '../../base/error.ts';
-import type { Machine } from '../../domain/vm/machine.ts';
+import { decideEquipment } from '../../domain/vm/equipment.ts';
+import type { Machine, MachineNic } from '../../domain/vm/machine.ts';
 import { ACCEL_POLICIES } from '../../domain/workload/facts.ts';
 import { parseWorkload } from '../../domain/workload/parse.ts';
 import type { Workload } from '../../domain/workload/workload.ts';
@@ -41,6 +42,9 @@ const schema = z.object({
         vhost: z.boolean(),
       }),
     ),
+    // Which ones was decided at the start.
+    vsock: z.object({ cid: number, alias: z.string().optional() }).optional(),
+    devices: z.array(z.object({ id: number, type: z.string(), address: z.string() })).optional(),
   }),
 });
 
@@ -67,7 +71,22 @@ export function parseSaved(text: string, uuid: string, places: Places): Saved | 
   const { accel, config, machine, startedAt } = parsed.data;
   const { workload } = parseWorkload(config.text, config.file);
   if (workload?.uuid !== uuid) return `holds no workload of the uuid ${uuid}`;
-  return { config, accel, startedAt, machine: { ...machine, ...withPlaces(workload, places) } };
+  return {
+    config,
+    accel,
+    startedAt,
+    machine: {
+      ...decideEquipment({ ...workload, devices: undefined, vsock: undefined }, {}, places),
+      ...machine,
+      ...withPlaces(workload, places),
+      nics: machine.nics.map(nic => ({ ...nic, ...cardOf(workload, nic.id) })),
+    },
+  };
+}
+
+function cardOf({ nics }: Workload, id: number): Pick<MachineNic, 'alias' | 'driver' | 'qos'> {
+  const nic = nics.find(each => each.id === id);
+  return { alias: nic?.alias, driver: nic?.driver, qos: nic?.qos };
 }
 
 function withPlaces(

@@ -10,6 +10,7 @@ import { judgeOnNode, type WellFormed } from '../../domain/workload/judge.ts';
 import { workloadError } from '../../domain/workload/problem.ts';
 import type { Workload } from '../../domain/workload/workload.ts';
 import type { Ensuring, Undo, Volumes } from '../volume/volumes.ts';
+import { removeConsoleSockets } from './consoles.ts';
 import { asIfFetched, type FactPorts, gatherWorkloadFacts } from './facts.ts';
 import type { StateFolder } from './folder.ts';
 import { type Life, lifeOf, waitsForStart } from './life.ts';
@@ -44,6 +45,10 @@ export interface Order {
   readonly predecessor: VirtualMachine | undefined;
   /** The predecessor is no more. */
   readonly forget: () => void;
+  /** Context ids of the vsocks of all other workloads, of starts under way too. */
+  readonly contextIds: () => readonly number[];
+  /** Takes one for this workload. */
+  readonly claimContextId: (cid: number) => void;
   readonly tell: Tell;
   /** Aborted: the start is called off. */
   readonly signal: AbortSignal;
@@ -88,14 +93,15 @@ export class Start {
   }
 
   #steps(): Step[] {
-    const { folder } = this.#order;
     return [
       { name: 'validate', run: () => this.#validate() },
       { name: 'clear', run: () => this.#clear() },
       { name: 'fetch', run: () => this.#fetch(), undo: () => this.#undoFetch?.() },
       { name: 'check', run: () => this.#check(), undo: () => this.#free() },
-      { name: 'folder', run: () => this.#fillFolder(), undo: () => folder.clear({ log: true }) },
+      { name: 'folder', run: () => this.#fillFolder(), undo: () => this.#emptyFolder() },
       { name: 'taps', run: () => this.#makeTaps(), undo: () => this.#removeTaps() },
+      // Before the guest sends anything. What is done here goes with the taps.
+      { name: 'shape', run: () => this.#shapeTaps() },
       { name: 'spawn', run: () => this.#spawn(), undo: () => this.#kill() },
       { name: 'handshake', run: () => this.#handshake() },
       { name: 'boot', run: () => this.#boot() },
@@ -145,6 +151,7 @@ export class Start {
     this.#machine = this.#decide(facts);
     const { console } = this.#machine;
     if ('port' in console) this.#ports.claimed.add(console.port);
+    if (this.#machine.vsock) this.#order.claimContextId(this.#machine.vsock.cid);
     return 'port' in console ? `${console.type} on port ${console.port}` : console.type;
   }
 
@@ -166,12 +173,22 @@ export class Start {
     return folder.path;
   }
 
+  async #emptyFolder(): Promise<void> {
+    await removeConsoleSockets(sure(this.#machine));
+    await this.#order.folder.clear({ log: true });
+  }
+
   async #makeTaps(): Promise<string | undefined> {
     const taps = tapsOf(sure(this.#machine));
     await this.#ports.taps.remove(this.#order.folder);
     if (taps.length === 0) return undefined;
     await this.#ports.taps.make(taps, this.#order.folder);
     return taps.map(({ bridge, name }) => `${name} on ${bridge}`).join(', ');
+  }
+
+  async #shapeTaps(): Promise<string | undefined> {
+    const shaped = await this.#ports.taps.shape(tapsOf(sure(this.#machine)), this.#order.folder);
+    return shaped.length === 0 ? undefined : shaped.join(', ');
   }
 
   async #removeTaps(): Promise<void> {
@@ -214,11 +231,15 @@ export class Start {
 
   async #boot(): Promise<string> {
     const vm = sure(this.#vm);
-    const { problem, state } = await this.#quoted(letGo(vm));
-    if (state !== 'running') throw this.#failed(problem ?? 'its guest does not run');
+    const wanted = this.#workload.powerState ?? 'running';
+    const { problem, state } = await this.#quoted(wanted === 'running' ? letGo(vm) : lookAt(vm));
+    if (state !== wanted)
+      throw this.#failed(
+        problem ?? (wanted === 'running' ? 'its guest does not run' : 'its guest runs already'),
+      );
     await this.#ports.volumes.taken(this.#workload);
     vm.runs();
-    return 'the guest runs';
+    return wanted === 'running' ? 'the guest runs' : 'the guest waits for a resume';
   }
 
   /** When QEMU ends, that is seen in its connection first; what it said is the reason. */
@@ -256,8 +277,10 @@ export class Start {
     });
   }
 
+  /** Of this very moment: between these facts and the claim of what they leave free nothing is waited for. */
   #withClaims(facts: WorkloadFacts): WorkloadFacts {
-    return { ...facts, busyPorts: [...(facts.busyPorts ?? []), ...this.#ports.claimed] };
+    const busyPorts = [...(facts.busyPorts ?? []), ...this.#ports.claimed];
+    return { ...facts, busyPorts, vsockCids: this.#order.contextIds() };
   }
 
   /** With QEMU's own words. */
@@ -271,6 +294,10 @@ export class Start {
 /** The guest runs, or QEMU says why not. */
 async function letGo(vm: VirtualMachine): Promise<Life> {
   if (waitsForStart(await vm.askState())) await vm.execute('cont');
+  return lookAt(vm);
+}
+
+async function lookAt(vm: VirtualMachine): Promise<Life> {
   return lifeOf(await vm.askState());
 }
 

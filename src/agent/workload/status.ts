@@ -45,7 +45,9 @@ export function statusOf(machine: Machine, present: Present): WorkloadStatus {
       ephemeral,
       bytes: sizes.get(id),
     })),
-    nics: machine.nics.slice(0, MOST_PARTS).map(({ bridge, id, mac, tap }) => ({ id, mac, bridge, tap })),
+    nics: machine.nics
+      .slice(0, MOST_PARTS)
+      .map(({ bridge, id, mac, qos, tap }) => ({ id, mac, bridge, tap, qos })),
     usage,
     end,
     problem: problem?.slice(0, MAX_PROBLEM),

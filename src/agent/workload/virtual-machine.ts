@@ -4,6 +4,7 @@ import type { Ending, WorkloadState, WorkloadStatus } from '../../domain/workloa
 import type { QmpEvent } from '../../wire/qmp/message.ts';
 import type { Tree } from '../tree.ts';
 import type { Volumes } from '../volume/volumes.ts';
+import { removeConsoleSockets } from './consoles.ts';
 import { decideEnding, formatEnding, readExit } from './ending.ts';
 import type { StateFolder } from './folder.ts';
 import { afterEvent, type Life, lifeOf } from './life.ts';
@@ -236,6 +237,7 @@ export class VirtualMachine {
       // For a later agent, which has not seen what this one saw.
       await this.folder.write('exit', formatEnding(this.#ending));
       await this.#ports.taps.remove(this.folder);
+      await removeConsoleSockets(this.saved.machine);
     } catch (thrown) {
       this.#troubled(messageOf(thrown));
     }

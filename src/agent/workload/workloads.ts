@@ -7,6 +7,7 @@ import { parseWorkload } from '../../domain/workload/parse.ts';
 import { workloadError } from '../../domain/workload/problem.ts';
 import type { WorkloadStatus } from '../../domain/workload/status.ts';
 import type { Workload } from '../../domain/workload/workload.ts';
+import { removeConsoleSockets } from './consoles.ts';
 import { findMachines, isUuid } from './finding.ts';
 import { StateFolder } from './folder.ts';
 import { Jobs } from './jobs.ts';
@@ -48,6 +49,8 @@ export class Workloads {
   readonly #starting = new Map<string, WorkloadStatus>();
   /** Of downloads and starts under way, and of those that were called off: what they fetched is still to be cleared away. */
   readonly #fetching = new Map<string, Workload>();
+  /** Context ids of vsocks that starts under way have chosen, by uuid. */
+  readonly #claimedIds = new Map<string, number>();
   #callOff: (() => void) | undefined;
   #looks = 0;
   #stopped = false;
@@ -173,6 +176,7 @@ export class Workloads {
       throw thrown;
     } finally {
       this.#starting.delete(uuid);
+      this.#claimedIds.delete(uuid);
       if (!errand.signal.aborted) this.#fetching.delete(uuid);
       this.#ports.changed();
     }
@@ -188,6 +192,8 @@ export class Workloads {
         folder: this.#folder(uuid),
         predecessor: this.#machines.get(uuid),
         forget: () => this.#machines.delete(uuid),
+        contextIds: () => this.#contextIds(uuid),
+        claimContextId: cid => this.#claimedIds.set(uuid, cid),
         tell,
         signal,
       },
@@ -280,6 +286,18 @@ export class Workloads {
     return this.#startWith(errand, config);
   }
 
+  /** Those of all workloads but this one. */
+  #contextIds(uuid: string): number[] {
+    const others = [...this.#machines.values()].filter(
+      machine => machine.folder.uuid !== uuid && !machine.end,
+    );
+    const claims = [...this.#claimedIds].filter(([other]) => other !== uuid);
+    return [
+      ...others.flatMap(({ saved }) => saved.machine.vsock?.cid ?? []),
+      ...claims.map(([, cid]) => cid),
+    ];
+  }
+
   #folder(uuid: string): StateFolder {
     return new StateFolder(this.#ports.root, uuid);
   }
@@ -317,6 +335,7 @@ export class Workloads {
   /** Of an earlier agent. */
   async #takeOver(machine: VirtualMachine): Promise<void> {
     if (!machine.end) return machine.lookAfter();
+    await removeConsoleSockets(machine.saved.machine);
     await this.#ports.taps
       .remove(machine.folder)
       .catch((thrown: unknown) => this.#ports.say(messageOf(thrown)));

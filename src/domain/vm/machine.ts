@@ -7,15 +7,19 @@ import { nicMac } from '../workload/mac.ts';
 import { rfcUuid } from '../workload/rfcuuid.ts';
 import {
   type Console,
+  DEFAULT_DRIVER,
+  type Driver,
   type Nic,
+  type Quality,
   SERIAL_BASE_PORT,
   VNC_BASE_PORT,
   type Volume,
   type Workload,
 } from '../workload/workload.ts';
+import { decideEquipment, type Equipment } from './equipment.ts';
 
 /** A workload with everything decided that depends on its node; an engine renders it without asking anybody. */
-export interface Machine {
+export interface Machine extends Equipment {
   readonly workload: Workload;
   readonly accel: Accel;
   /** Of RFC 4122, for engines and guests that want one (X-10). */
@@ -42,6 +46,10 @@ export interface MachineNic {
   readonly tap?: string | undefined;
   /** Packets go through the node's kernel and not through the engine. */
   readonly vhost: boolean;
+  /** Absent: virtio-net-pci. */
+  readonly driver?: Driver | undefined;
+  readonly qos?: Quality | undefined;
+  readonly alias?: string | undefined;
 }
 
 export interface MachineVolume extends Volume {
@@ -70,6 +78,7 @@ export function decideMachine(workload: Workload, facts: WorkloadFacts, around: 
     console: decideConsole(workload.console, facts.busyPorts ?? []),
     nics: workload.nics.map(nic => decideNic(workload.uuid, nic, facts, around.sha256)),
     volumes: workload.volumes.map(volume => ({ ...volume, file: around.at(volume.path) })),
+    ...decideEquipment(workload, facts, around),
   };
 }
 
@@ -101,10 +110,12 @@ function freePort(busy: readonly number[]): number {
 }
 
 function decideNic(uuid: string, nic: Nic, facts: WorkloadFacts, sha256: Sha256): MachineNic {
-  const { id, type, bridge } = nic;
-  const mac = nicMac(uuid, nic, sha256);
-  if (type === 'nat') return { id, mac, type, vhost: false };
-  return { id, mac, type, bridge, tap: tapName(uuid, id, sha256), vhost: facts.vhostNet === true };
+  const { alias, bridge, driver, id, qos, type } = nic;
+  const card = { id, mac: nicMac(uuid, nic, sha256), type, driver, alias };
+  if (type === 'nat') return { ...card, vhost: false };
+  const isVirtio = (driver ?? DEFAULT_DRIVER) === DEFAULT_DRIVER;
+  const tap = nic.tap ?? tapName(uuid, id, sha256);
+  return { ...card, bridge, tap, qos, vhost: isVirtio && facts.vhostNet === true };
 }
 
 /** Linux allows 15 characters (IFNAMSIZ less its NUL); `px` and the hyphen make it known as ours. */

@@ -9,6 +9,8 @@ export const STATE_FILES = {
   monitor: 'monitor.sock',
   /** The serial console, where `runtime.console.type` is serial-socket (MH-28). */
   serial: 'serial.sock',
+  /** The channel of the guest agent, where `runtime.qga` is 1. */
+  qga: 'qga.sock',
   /** All that the guest wrote to its serial port. */
   serialLog: 'serial.log',
   /** What QEMU said, and the problems of a configuration that was refused (MH-3). */

@@ -1,3 +1,5 @@
+import type { Engine } from './workload.ts';
+
 /**
  * What the rules of a workload need to know of the node that shall run it. The node gathers them; `--facts FILE` brings
  * them as JSON in this very form. A fact that is absent is not known: the rules that need it are not applied.
@@ -23,6 +25,28 @@ export interface WorkloadFacts {
   readonly kvm?: { readonly usable: boolean; readonly reason?: string | undefined } | undefined;
   /** There is a /dev/vhost-net. */
   readonly vhostNet?: boolean | undefined;
+  /** What it can run workloads with. */
+  readonly engines?: readonly Engine[] | undefined;
+  /** Where hugetlbfs is mounted, with the size of a page and how many are free. */
+  readonly hugepages?: readonly HugePages[] | undefined;
+  /** There is a /dev/vhost-vsock. */
+  readonly vhostVsock?: boolean | undefined;
+  /** Context ids of all vsocks on the node. */
+  readonly vsockCids?: readonly number[] | undefined;
+  /** PCI devices that the workload may get. */
+  readonly devices?: readonly HostDevice[] | undefined;
+}
+
+export interface HugePages {
+  readonly path: string;
+  readonly pageKiB: number;
+  readonly free: number;
+}
+
+export interface HostDevice {
+  readonly type: string;
+  /** `0000:01:00.0`. */
+  readonly address: string;
 }
 
 /** Who executes the guest's instructions: `kvm`: only hardware. `auto`: KVM where it works, else TCG. `tcg`: always TCG. */

@@ -1,19 +1,14 @@
 import { nearest, quote } from '../../base/diagnostic.ts';
 import type { AccelPolicy, WorkloadFacts } from './facts.ts';
+import { HARDWARE_RULES } from './hardware.ts';
 import { type KeyPattern, keyOf } from './keys.ts';
+import { type OnNode, type OnNodeRule, type WellFormed, written } from './on-node.ts';
 import type { ParsedWorkload } from './parse.ts';
 import { byLine, type Fault, problemIn, type WorkloadProblem } from './problem.ts';
 import { cpuModel, formatMemory } from './values.ts';
-import { SERIAL_BASE_PORT, VNC_BASE_PORT, type Volume, type Workload } from './workload.ts';
+import { SERIAL_BASE_PORT, VNC_BASE_PORT, type Volume } from './workload.ts';
 
-/** A file whose own rules are kept, as parseWorkload gives it. */
-export interface WellFormed {
-  readonly file: string;
-  readonly workload: Workload;
-  readonly lines: ReadonlyMap<string, number>;
-  /** Values as written; without them messages show them in their canonical form. */
-  readonly texts?: ReadonlyMap<string, string> | undefined;
-}
+export type { WellFormed } from './on-node.ts';
 
 /** What stands against running the workload on the node that the facts are of. A rule whose fact is absent is not applied. */
 export function judgeOnNode(parsed: WellFormed, facts: WorkloadFacts, accel: AccelPolicy): WorkloadProblem[] {
@@ -22,14 +17,7 @@ export function judgeOnNode(parsed: WellFormed, facts: WorkloadFacts, accel: Acc
   return faults.sort(byLine).map(fault => problemIn(parsed.file, fault));
 }
 
-interface OnNode extends WellFormed {
-  readonly facts: WorkloadFacts;
-  readonly accel: AccelPolicy;
-}
-
-type Rule = (node: OnNode) => readonly Fault[];
-
-const RULES: readonly Rule[] = [
+const RULES: readonly OnNodeRule[] = [
   uuidIsFree,
   memoryFits,
   threadsFit,
@@ -38,16 +26,8 @@ const RULES: readonly Rule[] = [
   ({ workload, ...node }) => workload.volumes.flatMap(volume => volumeFaults({ workload, ...node }, volume)),
   bridgesExist,
   portIsFree,
+  ...HARDWARE_RULES,
 ];
-
-/** What a key is set to; `canonical` stands in where the file does not have it. */
-function written(
-  { lines, texts }: WellFormed,
-  key: string,
-  canonical: string,
-): Pick<Fault, 'line' | 'key' | 'got'> {
-  return { line: lines.get(key), key, got: quote(texts?.get(key) ?? canonical) };
-}
 
 /** MH-5. */
 function uuidIsFree({ facts, ...parsed }: OnNode): Fault[] {
@@ -58,11 +38,11 @@ function uuidIsFree({ facts, ...parsed }: OnNode): Fault[] {
   ];
 }
 
-/** MH-7: what is exactly as much as there is fits. */
+/** MH-7: what is exactly as much as there is fits. Huge pages are no part of MemAvailable. */
 function memoryFits({ facts: { memAvailableKiB }, ...parsed }: OnNode): Fault[] {
-  const { bytes } = parsed.workload.memory;
+  const { bytes, hugepages } = parsed.workload.memory;
   const wanted = bytes / 1024;
-  if (memAvailableKiB === undefined || wanted <= memAvailableKiB) return [];
+  if (memAvailableKiB === undefined || wanted <= memAvailableKiB || hugepages !== undefined) return [];
   const place = written(parsed, 'platform.memory.size', formatMemory(bytes));
   const expected = `at most ${memAvailableKiB} KiB (MemAvailable of the node)`;
   return [{ ...place, code: 'TOO_MUCH', got: `${place.got} (${wanted} KiB)`, expected }];
@@ -113,11 +93,13 @@ function otherwise(mode: string, accel: AccelPolicy): string {
 }
 
 /** MH-13 and MH-18 with X-2. */
-function volumeFaults({ facts, ...parsed }: OnNode, { id, path, source, ephemeral }: Volume): Fault[] {
+function volumeFaults({ facts, ...parsed }: OnNode, volume: Volume): Fault[] {
+  const { ephemeral, id, path, size, source } = volume;
   const { existingPaths, ownedPaths = [] } = facts;
   if (existingPaths === undefined) return [];
   const place = written(parsed, keyOf('platform.volume.<id>.path', id), path);
   if (!existingPaths.includes(path)) {
+    if (size !== undefined) return [];
     const remedy =
       source === undefined
         ? `platform.volume.${id}.source can tell where to fetch it`

@@ -1,8 +1,10 @@
+import { buildWorkload } from './build.ts';
 import { splitLines } from './lines.ts';
 import { byLine, type Fault, problemIn, type WorkloadProblem } from './problem.ts';
 import { brokenRules } from './rules.ts';
-import { readSettings, type Settings } from './settings.ts';
-import type { Console, Nic, Volume, Workload } from './workload.ts';
+import { readSettings } from './settings.ts';
+import { beyondEngine } from './support.ts';
+import type { Engine, Workload } from './workload.ts';
 
 /** What a workload file comes to. */
 export interface ParsedWorkload {
@@ -17,15 +19,21 @@ export interface ParsedWorkload {
   readonly texts: ReadonlyMap<string, string>;
 }
 
-/** Judges a workload file by all rules that need no node (MH-2 to MH-29). `file` is the name that problems carry. Never throws. */
-export function parseWorkload(text: string, file: string): ParsedWorkload {
+/**
+ * Judges a workload file by all rules that need no node (MH-2 to MH-29, section 5). `file` is the name that problems
+ * carry. What it may ask for is what its `platform.engine` can do, unless another engine is named, or `any`. Never throws.
+ */
+export function parseWorkload(text: string, file: string, engine?: Engine | 'any'): ParsedWorkload {
   const { lines, faults: lineFaults } = splitLines(text);
   const { settings, faults: valueFaults } = readSettings(lines);
-  const ruleFaults = isCutShort(lineFaults) ? [] : brokenRules(settings);
+  const judging = engine ?? settings.value('platform.engine') ?? 'any';
+  const ruleFaults = isCutShort(lineFaults)
+    ? []
+    : [...brokenRules(settings), ...(judging === 'any' ? [] : beyondEngine(settings, judging))];
   const faults = [...lineFaults, ...valueFaults, ...ruleFaults].sort(byLine);
   return {
     file,
-    workload: faults.length === 0 ? workloadOf(settings) : undefined,
+    workload: faults.length === 0 ? runBy(judging, buildWorkload(settings)) : undefined,
     problems: faults.map(fault => problemIn(file, fault)),
     lines: new Map(settings.all.map(({ key, line }) => [key, line])),
     texts: new Map(settings.all.map(({ key, text }) => [key, text])),
@@ -37,46 +45,6 @@ function isCutShort(faults: readonly Fault[]): boolean {
   return faults.some(({ line }) => line === undefined);
 }
 
-/** Called when every rule is kept. */
-function workloadOf(settings: Settings): Workload {
-  return {
-    name: settings.sure('name'),
-    uuid: settings.sure('uuid'),
-    engine: settings.sure('platform.engine'),
-    memory: { bytes: settings.sure('platform.memory.size') },
-    cpu: { threads: settings.sure('platform.cpu.threads'), mode: settings.sure('platform.cpu.mode') },
-    volumes: settings.ids('platform.volume').map(id => volumeOf(settings, id)),
-    nics: settings.ids('network').map(id => nicOf(settings, id)),
-    boot: settings.value('runtime.boot'),
-    console: consoleOf(settings),
-    autostart: settings.sure('runtime.autostart'),
-    placement: { node: settings.value('placement.node') },
-  };
-}
-
-function volumeOf(settings: Settings, id: number): Volume {
-  return {
-    id,
-    type: settings.sure('platform.volume.<id>.type', id),
-    path: settings.sure('platform.volume.<id>.path', id),
-    source: settings.value('platform.volume.<id>.source', id),
-    sha256: settings.value('platform.volume.<id>.sha256', id),
-    writable: settings.sure('platform.volume.<id>.writable', id),
-    ephemeral: settings.sure('platform.volume.<id>.ephemeral', id),
-  };
-}
-
-function nicOf(settings: Settings, id: number): Nic {
-  return {
-    id,
-    type: settings.sure('network.<id>.type', id),
-    bridge: settings.value('network.<id>.bridge', id),
-    mac: settings.value('network.<id>.mac', id),
-  };
-}
-
-function consoleOf(settings: Settings): Console {
-  const type = settings.sure('runtime.console.type');
-  if (type === 'vnc') return { type, id: settings.sure('runtime.console.id') };
-  return type === 'serial-tcp' ? { type, id: settings.value('runtime.console.id') } : { type };
+function runBy(engine: Engine | 'any', workload: Workload): Workload {
+  return engine === 'any' ? workload : { ...workload, engine };
 }

@@ -1,6 +1,9 @@
-import { KEY_PATTERNS, KEYS, type Key, type KeyPattern, keyOf } from './keys.ts';
+import { KEY_PATTERNS, KEYS, type Key } from './keys.ts';
+import { PAIR_RULES } from './pairs.ts';
 import type { Fault } from './problem.ts';
-import { type Family, familyOf, faultAt, type Setting, type Settings } from './settings.ts';
+import { atMost, distinct, each, missing, type Rule } from './rule.ts';
+import { familyOf, faultAt, type Settings } from './settings.ts';
+import { hasTopology } from './topology.ts';
 import { formatBootEntry } from './values.ts';
 import { SERIAL_BASE_PORT, VNC_BASE_PORT } from './workload.ts';
 
@@ -9,14 +12,8 @@ export function brokenRules(settings: Settings): Fault[] {
   return RULES.flatMap(rule => rule(settings));
 }
 
-type Rule = (settings: Settings) => readonly Fault[];
-
-const KINDS: Readonly<Record<Family, string>> = { 'platform.volume': 'volume', network: 'NIC' };
-
-/** A rule of every volume or NIC by itself. */
-function each(family: Family, rule: (settings: Settings, id: number) => readonly Fault[]): Rule {
-  return settings => settings.ids(family).flatMap(id => rule(settings, id));
-}
+/** As many as a node may report of one workload. */
+const MOST_OF_A_KIND = 64;
 
 const RULES: readonly Rule[] = [
   requiredKeys,
@@ -26,23 +23,21 @@ const RULES: readonly Rule[] = [
   each('network', bridgeGoesWithItsType),
   distinct('platform.volume.<id>.path'),
   distinct('network.<id>.mac'),
-  fewEnough('platform.volume'),
-  fewEnough('network'),
+  atMost('platform.volume', MOST_OF_A_KIND, 'volume'),
+  atMost('network', MOST_OF_A_KIND, 'NIC'),
   bootEntriesExist,
   consoleIdGoesWithItsType,
+  ...PAIR_RULES,
 ];
 
-/** MH-4 to MH-8 with X-3; MH-12, MH-13 and MH-20 of every volume and NIC. */
+/** MH-4 to MH-8 with X-3; MH-12, MH-13 and MH-20 of every volume and NIC. A topology is a number of vCPUs, too (X-1). */
 function requiredKeys(settings: Settings): Fault[] {
   return KEY_PATTERNS.filter(pattern => (KEYS[pattern] as Key<unknown>).required).flatMap(pattern => {
+    if (pattern === 'platform.cpu.threads' && hasTopology(settings)) return [];
     const family = familyOf(pattern);
     const ids = family === undefined ? [undefined] : settings.ids(family);
     return ids.filter(id => !settings.at(pattern, id)).map(id => missing(pattern, id));
   });
-}
-
-function missing(pattern: KeyPattern, id?: number, why = ''): Fault {
-  return { key: keyOf(pattern, id), code: 'MISSING_KEY', expected: `${KEYS[pattern].expected}${why}` };
 }
 
 /** MH-16. */
@@ -75,36 +70,6 @@ function bridgeGoesWithItsType(settings: Settings, id: number): Fault[] {
     return [missing('network.<id>.bridge', id, `, because network.${id}.type=bridge`)];
   if (type === 'nat' && bridge) return [faultAt(bridge, 'CONFLICT', `no bridge with network.${id}.type=nat`)];
   return [];
-}
-
-/** No two volumes or NICs have the same. */
-function distinct(pattern: KeyPattern): Rule {
-  return settings => {
-    const first = new Map<unknown, Setting>();
-    const faults: Fault[] = [];
-    for (const setting of settings.all) {
-      if (setting.pattern !== pattern || setting.value === undefined) continue;
-      const before = first.get(setting.value);
-      if (!before) first.set(setting.value, setting);
-      else faults.push(faultAt(setting, 'CONFLICT', `another one than ${before.key} (line ${before.line})`));
-    }
-    return faults;
-  };
-}
-
-/** As many as a node may report of one workload. */
-const MOST_OF_A_KIND = 64;
-
-function fewEnough(family: Family): Rule {
-  return settings => {
-    const extra = settings.ids(family)[MOST_OF_A_KIND];
-    const first = settings.of(family).find(({ id }) => id === extra);
-    if (!first) return [];
-    const { line, key } = first;
-    const kind = KINDS[family];
-    const expected = `at most ${MOST_OF_A_KIND} ${kind}s`;
-    return [{ line, key, code: 'NOT_SUPPORTED', got: `one ${kind} more`, expected }];
-  };
 }
 
 /** MH-24. */

@@ -1,7 +1,7 @@
 import { quote } from '../../base/diagnostic.ts';
-import { KEYS, type Key, type KeyPattern, keyOf, type ValueOf } from './keys.ts';
+import { KEY_PATTERNS, KEYS, type Key, type KeyPattern, keyOf, type Part, type ValueOf } from './keys.ts';
 import type { Line } from './lines.ts';
-import { keyFault, type Located, locate } from './locate.ts';
+import { keyFault, type Located, locate, partOf } from './locate.ts';
 import type { Fault } from './problem.ts';
 
 /** A key that the file sets. */
@@ -14,10 +14,8 @@ export interface Setting extends Located {
   readonly value: unknown;
 }
 
-/** What can have several of its kind in one file, told apart by an `<id>`. */
-export type Family = 'platform.volume' | 'network';
-
-const FAMILIES: readonly Family[] = ['platform.volume', 'network'];
+/** What can have several of its kind in one file, told apart by an `<id>`, `<n>`, `<arg>` or `<k>`. */
+export type Family = KeyPattern extends infer P ? (P extends `${infer F}.<${string}` ? F : never) : never;
 
 /** All known keys of a file with their values. */
 export class Settings {
@@ -33,20 +31,26 @@ export class Settings {
   }
 
   /** Absent when the file does not have the key. */
-  at(pattern: KeyPattern, id?: number): Setting | undefined {
-    return this.byKey.get(keyOf(pattern, id));
+  at(pattern: KeyPattern, part?: Part): Setting | undefined {
+    return this.byKey.get(keyOf(pattern, part));
   }
 
   /** As written, else the default. Undefined when there is neither, and when what is written is no value of the key. */
-  value<P extends KeyPattern>(pattern: P, id?: number): ValueOf<P> | undefined {
-    const setting = this.at(pattern, id);
+  value<P extends KeyPattern>(pattern: P, part?: Part): ValueOf<P> | undefined {
+    const setting = this.at(pattern, part);
     return (setting ? setting.value : fallbackOf(pattern)) as ValueOf<P> | undefined;
   }
 
+  /** As written, but nothing where that is what the absence of the key means. */
+  chosen<P extends KeyPattern>(pattern: P, part?: Part): ValueOf<P> | undefined {
+    const value = this.at(pattern, part)?.value;
+    return (value === fallbackOf(pattern) ? undefined : value) as ValueOf<P> | undefined;
+  }
+
   /** The value of a key that the rules say is there. */
-  sure<P extends KeyPattern>(pattern: P, id?: number): ValueOf<P> {
-    const value = this.value(pattern, id);
-    if (value === undefined) throw new Error(`no rule sees to it that there is a ${keyOf(pattern, id)}`);
+  sure<P extends KeyPattern>(pattern: P, part?: Part): ValueOf<P> {
+    const value = this.value(pattern, part);
+    if (value === undefined) throw new Error(`no rule sees to it that there is a ${keyOf(pattern, part)}`);
     return value;
   }
 
@@ -59,11 +63,29 @@ export class Settings {
     const ids = new Set(this.of(family).map(({ id = 0 }) => id));
     return [...ids].sort((a, b) => a - b);
   }
+
+  /** The same of a family that is told apart by words. */
+  words(family: Family): readonly string[] {
+    const words = new Set(this.of(family).map(({ word = '' }) => word));
+    return [...words].sort();
+  }
+
+  /** What the keys of a family are told apart by. */
+  parts(family: Family): readonly Part[] {
+    return [...new Set(this.of(family).map(setting => partOf(setting) ?? ''))];
+  }
 }
 
-/** Undefined for a key without an `<id>`. */
+const FAMILIES: ReadonlyMap<KeyPattern, Family> = new Map(
+  KEY_PATTERNS.filter(pattern => pattern.includes('<')).map(pattern => [
+    pattern,
+    pattern.replace(/\.<.*/, '') as Family,
+  ]),
+);
+
+/** Undefined for a key that is there once. */
 export function familyOf(pattern: KeyPattern): Family | undefined {
-  return FAMILIES.find(family => pattern.startsWith(`${family}.<id>.`));
+  return FAMILIES.get(pattern);
 }
 
 function fallbackOf(pattern: KeyPattern): unknown {
@@ -72,14 +94,18 @@ function fallbackOf(pattern: KeyPattern): unknown {
   return 'value' in reading ? reading.value : undefined;
 }
 
+/** A near miss takes half a millisecond to find. */
+const MOST_HINTS = 200;
+
 /** The lines as settings, and what is wrong with a line by itself. Of a key that stands there twice the first counts. */
 export function readSettings(lines: readonly Line[]): { settings: Settings; faults: readonly Fault[] } {
   const first = new Map<string, Setting>();
   const faults: Fault[] = [];
+  let unknown = 0;
   for (const { key, text, number: line } of lines) {
     const located = locate(key);
     const before = first.get(key);
-    if (!located) faults.push(keyFault(key, line));
+    if (!located) faults.push(keyFault(key, line, unknown++ < MOST_HINTS));
     else if (before) faults.push(doubleFault(before, text, line));
     else {
       const { value, fault } = readValue({ ...located, key, text, line });
@@ -96,8 +122,8 @@ function doubleFault({ key, line: before }: Setting, text: string, line: number)
 }
 
 function readValue(setting: Omit<Setting, 'value'>): { value?: unknown; fault?: Fault } {
-  const { read, expected }: Key<unknown> = KEYS[setting.pattern];
-  const reading = setting.text === '' ? {} : read(setting.text);
+  const { read, expected, mayBeEmpty }: Key<unknown> = KEYS[setting.pattern];
+  const reading = setting.text === '' && !mayBeEmpty ? {} : read(setting.text);
   if ('value' in reading) return { value: reading.value };
   return { fault: faultAt(setting, 'BAD_VALUE', reading.expected ?? expected) };
 }

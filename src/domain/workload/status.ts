@@ -1,5 +1,5 @@
 import type { Accel } from './facts.ts';
-import type { Engine } from './workload.ts';
+import type { Engine, Quality } from './workload.ts';
 
 /**
  * `ended`: the virtual machine is gone and nobody asked for it: its guest shut down, QEMU died. A workload that was
@@ -50,6 +50,8 @@ export interface NicStatus {
   readonly bridge?: string | undefined;
   /** Interface on the node, of a NIC on a bridge. */
   readonly tap?: string | undefined;
+  /** What the node does to the packets to the guest. */
+  readonly qos?: Quality | undefined;
 }
 
 /** Counters since the virtual machine started. */

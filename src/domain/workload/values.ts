@@ -19,8 +19,14 @@ export function oneOf<const T extends string>(...words: readonly T[]): Read<T> {
   };
 }
 
-function matching(pattern: RegExp): Read<string> {
-  return text => (pattern.test(text) ? { value: text } : NO);
+/** Any text that the test takes. */
+export function matching(test: RegExp | ((text: string) => boolean)): Read<string> {
+  return text => ((typeof test === 'function' ? test(text) : test.test(text)) ? { value: text } : NO);
+}
+
+/** `a, b or c`. */
+export function eitherOf(words: readonly string[]): string {
+  return words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} or ${words.at(-1)}`;
 }
 
 /** `1` and `0`. */
@@ -29,7 +35,7 @@ export const yesOrNo: Read<boolean> = text => (text === '1' || text === '0' ? { 
 /** A whole number in decimal digits, as people write it: no sign, no leading zeros. */
 export function wholeNumber(least: number, most: number): Read<number> {
   return text => {
-    const value = /^(0|[1-9]\d{0,8})$/.test(text) ? Number(text) : Number.NaN;
+    const value = /^(0|[1-9]\d{0,9})$/.test(text) ? Number(text) : Number.NaN;
     return value >= least && value <= most ? { value } : NO;
   };
 }
@@ -59,7 +65,8 @@ export function formatMemory(bytes: number): string {
   return `${bytes / 1024 ** (power + 1)}${UNITS[power]}`;
 }
 
-const path: Read<string> = text => {
+/** An absolute one. */
+export const path: Read<string> = text => {
   const expected = pathFault(text);
   return expected === undefined ? { value: text } : { expected };
 };

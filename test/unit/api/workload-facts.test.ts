@@ -20,6 +20,10 @@ describe('facts of a node in a file', () => {
       otherUuids: ['u2'],
       kvm: { usable: false, reason: 'there is no /dev/kvm' },
       vhostNet: true,
+      engines: ['qemu', 'stratovirt'],
+      hugepages: [{ path: '/dev/hugepages', pageKiB: 2048, free: 0 }],
+      vsockCids: [3, 4_294_967_294],
+      devices: [{ type: 'nvidia-gpu', address: '0000:01:00.0' }],
     };
     expect(parseWorkloadFacts(JSON.stringify(facts), 'n.json')).toEqual({ facts });
   });
@@ -43,6 +47,15 @@ describe('facts of a node in a file', () => {
     [
       '{"kvm": {"usable": true, "reson": ""}}',
       ['n.json: kvm.reson: got an unknown key, expected a known key; did you mean reason?'],
+    ],
+    ['{"engines": ["xen"]}', ['n.json: engines.0: got "xen", expected qemu, microvm, stratovirt or libvirt']],
+    [
+      '{"hugepages": [{"path": "/a", "pageKiB": 2048}]}',
+      ['n.json: hugepages.0.free: is missing, expected a whole number from 0'],
+    ],
+    [
+      '{"devices": [{"type": "gpu", "adress": "x", "address": "y"}]}',
+      ['n.json: devices.0.adress: got an unknown key, expected a known key; did you mean address?'],
     ],
     ['{"__proto__": 1}', ['n.json: __proto__: got an unknown key, expected a known key']],
     [

@@ -1,11 +1,12 @@
-import { formatMemory } from '../../workload/values.ts';
 import type { Machine } from '../machine.ts';
 import { STATE_FILES } from '../statefiles.ts';
 import { bootIndexes } from './boot.ts';
 import { networkCards } from './cards.ts';
 import { disks } from './disks.ts';
+import { equipment } from './equipment.ts';
+import { memory, memoryOfBoard } from './memory.ts';
 import { escaped } from './option.ts';
-import { pluggedIn } from './slots.ts';
+import { pluggedIn, transportOf } from './slots.ts';
 
 export const QEMU = 'qemu-system-x86_64';
 
@@ -18,14 +19,20 @@ export function qemuArgv(machine: Machine): string[] {
     QEMU,
     ...identity(machine),
     ...board(machine),
+    ...memory(machine),
+    ...clock(),
     ...processor(machine),
+    ...software(machine),
     ...bareness(),
     ...sandbox(),
     ...stateFiles(machine),
     ...serialPort(machine),
     ...screen(machine),
-    ...entropy(),
+    ...entropy(machine),
+    ...threads(machine),
     ...peripherals(machine),
+    ...powerState(machine),
+    ...appended(machine),
   ];
 }
 
@@ -40,15 +47,45 @@ function identity({ workload, rfcUuid }: Machine): string[] {
  * graphics=off lets the firmware and boot loaders write to the serial port, too, so that a machine that finds nothing to
  * boot says so on its console. Behind VNC there is a screen for that.
  */
-function board({ console, workload }: Machine): string[] {
-  const machine = console.type === 'vnc' ? 'pc' : 'pc,graphics=off';
-  return ['-machine', machine, '-m', formatMemory(workload.memory.bytes), '-rtc', 'base=utc'];
+function board(machine: Machine): string[] {
+  if (machine.workload.engine === 'microvm') return smallBoard(machine);
+  const graphics = machine.console.type === 'vnc' ? '' : ',graphics=off';
+  return ['-machine', `pc${graphics}${memoryOfBoard(machine)}`];
+}
+
+/**
+ * With ACPI the board has no timer of old, and Linux cannot tell how fast the processors of TCG are: it hangs before its
+ * first process. Without ACPI there is one, but no power button, and 8 slots instead of 24.
+ */
+function smallBoard(machine: Machine): string[] {
+  const acpi = machine.accel === 'tcg' ? ',acpi=off' : '';
+  return ['-machine', `microvm,rtc=on${acpi}${memoryOfBoard(machine)}`];
+}
+
+function clock(): string[] {
+  return ['-rtc', 'base=utc'];
 }
 
 /** MH-8, MH-9. Since QEMU 6.2 the vCPUs of a bare number are cores of one socket, which suits guests that count sockets. */
 function processor({ accel, workload: { cpu } }: Machine): string[] {
   const engine = accel === 'kvm' ? 'kvm' : 'tcg,thread=multi';
-  return ['-accel', engine, '-cpu', cpu.mode, '-smp', `${cpu.threads}`];
+  const { topology } = cpu;
+  const shape = topology
+    ? `,sockets=${topology.sockets},cores=${topology.cores},threads=${topology.threads}`
+    : '';
+  return ['-accel', engine, '-cpu', cpu.mode, '-smp', `${cpu.threads}${shape}`];
+}
+
+/** What the guest's first instructions are of, where the file says it. None of these options knows a comma. */
+function software({ bios, kernel }: Machine): string[] {
+  const option = (name: string, value: string | undefined): string[] =>
+    value === undefined ? [] : [name, value];
+  return [
+    ...option('-bios', bios),
+    ...option('-kernel', kernel?.image),
+    ...option('-initrd', kernel?.initrd),
+    ...option('-append', kernel?.append),
+  ];
 }
 
 /** Nothing that the workload does not ask for: no default devices, no files of the node's /etc/qemu, no window. */
@@ -93,23 +130,47 @@ function serialBackend({ console, folder }: Machine): string {
 }
 
 /** MH-29: on all addresses. The tablet tells where the pointer is; with a mouse alone two pointers would part. */
-function screen({ console }: Machine): string[] {
+function screen({ console, workload }: Machine): string[] {
   const vnc =
     console.type === 'vnc' ? ['-vnc', `:${console.id}`, '-device', 'qemu-xhci', '-device', 'usb-tablet'] : [];
-  return ['-vga', 'std', ...vnc];
+  const card = workload.engine === 'microvm' ? 'none' : (workload.vga ?? 'std');
+  return ['-vga', card, ...vnc];
 }
 
 /** Without one a guest that has just booted may wait long for its first random numbers. */
-function entropy(): string[] {
-  return ['-device', 'virtio-rng-pci'];
+function entropy({ workload }: Machine): string[] {
+  return ['-device', `virtio-rng-${transportOf(workload.engine)}`];
+}
+
+/** SV-19. */
+function threads({ workload }: Machine): string[] {
+  return (workload.iothreads ?? []).flatMap(({ name }) => ['-object', `iothread,id=${name}`]);
 }
 
 /** Cards first: a guest names them by their slots, so a volume more or less must not move them. */
-function peripherals({ nics, volumes, workload }: Machine): string[] {
-  const order = bootIndexes(workload);
+function peripherals(machine: Machine): string[] {
+  const { nics, volumes, workload } = machine;
+  const transport = transportOf(workload.engine);
+  const order = transport === 'pci' ? bootIndexes(workload) : (): string => '';
   return [
-    // strict: what the boot order does not name is never booted from.
-    ...['-boot', 'strict=on'],
-    ...pluggedIn([...networkCards(nics, order), ...disks(volumes, order)]),
+    // strict: what the boot order does not name is never booted from. microvm knows no order.
+    ...(transport === 'pci' ? ['-boot', 'strict=on'] : []),
+    ...pluggedIn([
+      ...networkCards(nics, order, transport),
+      ...equipment(machine),
+      ...disks(volumes, order, transport),
+    ]),
   ];
+}
+
+/** FW-21: with -S the vCPUs wait for a resume. */
+function powerState({ workload }: Machine): string[] {
+  return workload.powerState === 'paused' ? ['-S'] : [];
+}
+
+/** FW-20: last, so that they win over what stands before them. */
+function appended({ workload }: Machine): string[] {
+  return (workload.append ?? []).flatMap(({ name, value }) =>
+    value === '' ? [`-${name}`] : [`-${name}`, value],
+  );
 }

@@ -26,6 +26,18 @@ const ADVICE: readonly (readonly [RegExp, string])[] = [
     'QEMU of this node has no ROMs to boot from a network with; take the NIC out of runtime.boot',
   ],
   [/max CPUs supported/, 'choose fewer platform.cpu.threads'],
+  [
+    /unable to map backing store for guest RAM|Insufficient free host memory pages/,
+    'the node has no such huge pages left; sysctl vm.nr_hugepages gives it more',
+  ],
+  [/No 'virtio-bus' bus found/, 'without KVM the board of microvm has 8 slots, two of which pxen needs'],
+  [/ioeventfd is required for iothread/, 'microvm has iothreads only with KVM'],
+  [/filesystem does not support O_DIRECT/, 'choose platform.volume.<id>.cache=writeback, or another folder'],
+  [
+    /vhost-vsock.*(failed to open vhost|No such file)/,
+    'the node has no /dev/vhost-vsock; modprobe vhost_vsock',
+  ],
+  [/vhost-vsock.*unable to set guest cid/, 'another program of the node has this context id'],
 ];
 
 /** Which keys of a workload file made an option: the first match counts. */
@@ -35,6 +47,12 @@ const KEYS: readonly (readonly [RegExp, string])[] = [
   [/^-netdev \w+,id=net(\d+)/, 'network.$1'],
   [/^-device .*\bnetdev=net(\d+)/, 'network.$1'],
   [/^-chardev \w+,id=serial,|^-vnc /, 'runtime.console'],
+  [/^-chardev \w+,id=console(\d+),/, 'runtime.console.virtio.$1'],
+  [/^-device virtconsole,chardev=console(\d+)/, 'runtime.console.virtio.$1'],
+  [/^-device vhost-vsock-/, 'platform.vsock.cid'],
+  [/^-object memory-backend-file,/, 'platform.memory.hugepages'],
+  [/^-vga /, 'runtime.vga'],
+  [/^-smp /, 'platform.cpu.topology'],
 ];
 
 /**

@@ -2,3 +2,8 @@
 export function escaped(value: string): string {
   return value.replaceAll(',', ',,');
 }
+
+/** The id of a device, where the file gives it a name. */
+export function called(alias: string | undefined): string {
+  return alias === undefined ? '' : `,id=${alias}`;
+}

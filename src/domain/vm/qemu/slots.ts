@@ -1,3 +1,5 @@
+import type { Engine } from '../../workload/workload.ts';
+
 /** A device and what it stands on. */
 export interface Part {
   /** Options in front of the device: `-netdev ...`. */
@@ -6,6 +8,13 @@ export interface Part {
   readonly device: string;
   /** It takes a PCI slot. */
   readonly pci: boolean;
+}
+
+/** How virtio devices are reached, as the end of their names: PCI, or the slots of microvm (MMIO). */
+export type Transport = 'pci' | 'device';
+
+export function transportOf(engine: Engine): Transport {
+  return engine === 'microvm' ? 'device' : 'pci';
 }
 
 /** The board's bus has 32 slots. Chipset, screen, tablet, entropy and the four bridges that 64 volumes and 64 NICs need take 9. */

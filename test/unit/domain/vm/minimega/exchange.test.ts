@@ -213,7 +213,7 @@ function carriedNic({ bridge = '', driver, id, ip, mac, qos, tap, ...nic }: Nic)
 
 describe('import(export(w)) is w, as far as the dictionary carries it', () => {
   const property = (check: (workload: Workload) => void): void =>
-    fc.assert(fc.property(minimegaWorkload.filter(comesBack), check), { numRuns: 100 });
+    fc.assert(fc.property(minimegaWorkload.filter(comesBack), check), { numRuns: 60 });
 
   /** What comes back is a workload for QEMU, which cannot do all that minimega has words for. */
   const comesBack = (workload: Workload): boolean =>
