@@ -1,7 +1,8 @@
 /** `scripts/up`: a machine room on this computer, to look at and to play with. */
-import { rmSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
+import { speakerIso } from './guests/speaker.ts';
 import type { MachineSpec } from './machine.ts';
 import { sweepAbandoned } from './network.ts';
 import type { RoomProcess } from './process.ts';
@@ -57,11 +58,34 @@ function writeHost0(room: Room): void {
   );
 }
 
+/** A virtual machine of an admin: its file, and its ISO among the images that nodes fetch. */
+async function writeWorkload(room: Room): Promise<void> {
+  const iso = join(room.root, 'hello.iso');
+  writeFileSync(iso, speakerIso('hello from a diskless node', { obeysPowerButton: true }));
+  const added = await room.mesh('iso', 'add', iso);
+  if (added.code !== 0) throw new Error(`hello.iso was not added: ${added.stderr}`);
+  room.write(
+    'var/pxen/monoliths/hello.conf',
+    [
+      '# Goes on saying hello on its serial port.',
+      'name=hello',
+      'uuid=hello-1',
+      'platform.memory.size=64M',
+      'platform.cpu.threads=1',
+      'platform.volume.0.type=iso',
+      'platform.volume.0.path=/tmp/hello.iso',
+      'platform.volume.0.source=http://host0/isos/hello.iso',
+      '',
+    ].join('\n'),
+  );
+}
+
 async function show(room: Room, once: boolean, told: AbortSignal): Promise<void> {
   for (const name of sweepAbandoned()) say(`removed ${name}, left behind by a room that was killed`);
   room.open();
   room.installImage(imageFolder());
   writeHost0(room);
+  await writeWorkload(room);
   say('network namespace, bridge and boot files are ready');
   await room.startPxend();
   say('pxend serves DHCP, TFTP and HTTP on 10.77.0.1');
@@ -125,6 +149,8 @@ function whatNext(): string {
     `  ${mesh} node info 91d5815f             # one node in full, and how it booted`,
     `  ${mesh} node ctl -n ALL "uname -a"     # a command on every node`,
     `  ${mesh} node ctl -n tulip "cat /etc/motd"`,
+    `  ${mesh} workload start hello -n tulip  # a virtual machine on it`,
+    `  ${mesh} workload console hello         # what it says; leave with ctrl-]`,
     `  ${mesh} overlay show tulip             # what its files are and where they come from`,
     `  ls ${ROOT}/host0/machines/tulip; edit, then reboot the node: ${mesh} node ctl -n tulip reboot`,
     `  tail -f ${ROOT}/var/log/tulip.log     # its serial console`,

@@ -1,7 +1,7 @@
 import { copyFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { speakerIso } from '../../scripts/room/guests/speaker.ts';
 import type { WorkloadLine } from '../../src/api/workloads.ts';
-import { speakerIso } from '../fixtures/guests/speaker.ts';
 import { ALDER, Lab, PATIENCE } from '../fixtures/lab/lab.ts';
 import { type BenchOptions, medianOf, OURS, type Skip } from './report.ts';
 import type { World } from './world.ts';

@@ -1,9 +1,9 @@
 import { truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { speakerIso } from '../../scripts/room/guests/speaker.ts';
 import type { WorkloadLine } from '../../src/api/workloads.ts';
 import { emptyDisk } from '../fixtures/guests/linux.ts';
-import { speakerIso } from '../fixtures/guests/speaker.ts';
 import { ALDER, Lab, PATIENCE } from '../fixtures/lab/lab.ts';
 
 const HELLO = 'hello from the ISO';

@@ -2,9 +2,9 @@ import { truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { speakerIso } from '../../scripts/room/guests/speaker.ts';
 import { imageFolder } from '../../scripts/room/room.ts';
 import { emptyDisk, linuxDisk } from '../fixtures/guests/linux.ts';
-import { speakerIso } from '../fixtures/guests/speaker.ts';
 import { ALDER, BIRCH, Lab, PATIENCE } from '../fixtures/lab/lab.ts';
 
 const HELLO = 'hello from the ISO';

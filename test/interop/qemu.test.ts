@@ -11,6 +11,8 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { bootableIso } from '../../scripts/room/guests/iso.ts';
+import { speakerIso } from '../../scripts/room/guests/speaker.ts';
 import { RoomNetwork, run } from '../../scripts/room/network.ts';
 import { RoomProcess } from '../../scripts/room/process.ts';
 import { QmpMonitor } from '../../src/agent/vm/monitor.ts';
@@ -21,8 +23,6 @@ import { STATE_FILES } from '../../src/domain/vm/statefiles.ts';
 import { DEFAULT_DRIVER, DRIVERS, type Workload } from '../../src/domain/workload/workload.ts';
 import type { QmpEvent } from '../../src/wire/qmp/message.ts';
 import { goldenNames, goldenWorkload, machineOf, workloadOf } from '../fakes/machines.ts';
-import { bootableIso } from '../fixtures/guests/iso.ts';
-import { speakerIso } from '../fixtures/guests/speaker.ts';
 
 /** QEMU runs in a network of its own: taps, and ports that nobody else has. */
 const network = new RoomNetwork(`pxen-${process.pid}-qemu`);

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { imageFolder } from '../../scripts/room/room.ts';
 import { AGENT_SOCKET } from '../../src/api/agent.ts';
-import { speakerIso } from '../fixtures/guests/speaker.ts';
+import { speakerIso } from '../../scripts/room/guests/speaker.ts';
 import { conf, hear, Node, type Outcome, whyNoNode } from './workload-node.ts';
 
 const reason = whyNoNode();
