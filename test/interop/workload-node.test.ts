@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { speakerIso } from '../../scripts/room/guests/speaker.ts';
 import { imageFolder } from '../../scripts/room/room.ts';
 import { AGENT_SOCKET } from '../../src/api/agent.ts';
-import { speakerIso } from '../../scripts/room/guests/speaker.ts';
 import { conf, hear, Node, type Outcome, whyNoNode } from './workload-node.ts';
 
 const reason = whyNoNode();
