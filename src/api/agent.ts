@@ -19,6 +19,8 @@ export const AGENT_PATHS = {
   output: '/v1/workloads/:uuid/output',
   /** GET with `Upgrade: pxen-console`: after 101 the bytes of the serial console, both ways. */
   console: '/v1/workloads/:uuid/console',
+  /** POST guestRequestSchema: guestAnswerSchema. */
+  guest: '/v1/workloads/:uuid/guest',
 } as const;
 
 export const CONSOLE_PROTOCOL = 'pxen-console';
@@ -32,6 +34,10 @@ export function agentConsolePath(uuid: string): string {
   return AGENT_PATHS.console.replace(':uuid', encodeURIComponent(uuid));
 }
 
+export function agentGuestPath(uuid: string): string {
+  return AGENT_PATHS.guest.replace(':uuid', encodeURIComponent(uuid));
+}
+
 /** What can be done with a workload on a node. `restart` stops and starts with the same configuration. */
 export const VERBS = ['download', 'start', 'stop', 'soft-stop', 'pause', 'resume', 'restart'] as const;
 export type Verb = (typeof VERBS)[number];
@@ -43,6 +49,11 @@ export const agentRunSchema = z.object({
   uuid,
   /** Of download, start and restart: the file as it is on host0; the agent judges it anew. */
   config: z.object({ file: z.string().max(4096), text: z.string().max(MAX_WORKLOAD_BYTES) }).optional(),
+  /** Of start and restart: the PCI devices of the node that host0 has set aside for it. */
+  devices: z
+    .array(z.object({ type: z.string().max(128), address: z.string().max(16) }))
+    .max(64)
+    .default([]),
   accel: z.enum(ACCEL_POLICIES).default('kvm'),
   /** uuids of all other workloads of this appliance. */
   otherUuids: z.array(uuid).max(65_536).default([]),

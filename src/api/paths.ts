@@ -12,6 +12,12 @@ export const PATHS = {
   workloadRun: '/api/v1/workloads/run',
   workloadOutput: '/api/v1/workloads/:name/output',
   workloadConsole: '/api/v1/workloads/:name/console',
+  workloadGuest: '/api/v1/workloads/:name/guest',
+  hosts: '/api/v1/hosts',
+  host: '/api/v1/hosts/:name',
+  realms: '/api/v1/realms',
+  placements: '/api/v1/placements',
+  plans: '/api/v1/plans',
   health: '/healthz',
   metrics: '/metrics',
 } as const;
@@ -32,6 +38,14 @@ export function workloadOutputPath(name: string): string {
 /** Asked for with `Upgrade: pxen-console`: after 101 the bytes of the serial console, both ways. */
 export function workloadConsolePath(name: string): string {
   return PATHS.workloadConsole.replace(':name', encodeURIComponent(name));
+}
+
+export function workloadGuestPath(name: string): string {
+  return PATHS.workloadGuest.replace(':name', encodeURIComponent(name));
+}
+
+export function hostPath(name: string): string {
+  return PATHS.host.replace(':name', encodeURIComponent(name));
 }
 
 /** Content type of a capture; pcapng has none of its own registered. */

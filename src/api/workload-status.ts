@@ -54,6 +54,21 @@ export const workloadStatusSchema = z.object({
       }),
     )
     .max(64),
+  takes: z
+    .object({
+      vcpus: count.max(65_536),
+      memory: bytes,
+      coschedule: z.number().int().min(-1).max(65_536).optional(),
+      group: z.string().max(128).optional(),
+    })
+    .optional(),
+  devices: z
+    .array(z.object({ id: count, type: z.string().max(128), address: z.string().max(16) }))
+    .max(64)
+    .optional(),
+  guest: z
+    .object({ agent: z.enum(['answers', 'silent']), addresses: z.array(z.string().max(64)).max(64) })
+    .optional(),
   usage: usageSchema.optional(),
   end: z
     .object({

@@ -81,6 +81,11 @@ export const ERROR_KINDS = {
     http: 422,
     about: 'A file of hardware, realms, costs or a snapshot has problems; all of them are listed.',
   },
+  PLACEMENT_REFUSED: {
+    exit: 1,
+    http: 409,
+    about: 'No host can take a workload; there is one reason for each.',
+  },
   PORT_IN_USE: { exit: 1, http: 500, about: 'Another program already listens on a port that pxend needs.' },
   RATE_LIMITED: {
     exit: 77,

@@ -4,7 +4,10 @@ import { STATE_FILES } from '../../domain/vm/statefiles.ts';
 import { nicMac } from '../../domain/workload/mac.ts';
 import type {
   ConsoleStatus,
+  DeviceStatus,
   Ending,
+  GuestStatus,
+  Takes,
   Usage,
   WorkloadState,
   WorkloadStatus,
@@ -17,6 +20,7 @@ export interface Present {
   readonly since: number;
   readonly pid: number | undefined;
   readonly usage: Usage | undefined;
+  readonly guest?: GuestStatus | undefined;
   /** Of each volume, bytes. */
   readonly sizes: ReadonlyMap<number, number>;
   readonly end: Ending | undefined;
@@ -29,7 +33,7 @@ const MOST_PARTS = 64;
 
 export function statusOf(machine: Machine, present: Present): WorkloadStatus {
   const { workload } = machine;
-  const { end, pid, problem, since, sizes, state, usage } = present;
+  const { end, guest, pid, problem, since, sizes, state, usage } = present;
   return {
     name: workload.name,
     uuid: workload.uuid,
@@ -48,10 +52,31 @@ export function statusOf(machine: Machine, present: Present): WorkloadStatus {
     nics: machine.nics
       .slice(0, MOST_PARTS)
       .map(({ bridge, id, mac, qos, tap }) => ({ id, mac, bridge, tap, qos })),
+    takes: takesOf(workload),
+    devices: devicesOf(machine),
+    guest,
     usage,
     end,
     problem: problem?.slice(0, MAX_PROBLEM),
   };
+}
+
+/** A file that could not be read says nothing of what its machine takes. */
+function takesOf({ cpu, memory, placement }: Workload): Takes | undefined {
+  if (memory.bytes === 0) return undefined;
+  return {
+    vcpus: cpu.threads,
+    memory: memory.bytes,
+    coschedule: placement.coschedule,
+    group: placement.group,
+  };
+}
+
+function devicesOf({ devices }: Machine): DeviceStatus[] | undefined {
+  const given = devices?.flatMap(({ address, id, type }) =>
+    address === undefined ? [] : { id, type, address },
+  );
+  return given && given.length > 0 ? given.slice(0, MOST_PARTS) : undefined;
 }
 
 function consoleStatus(console: MachineConsole, folder: string): ConsoleStatus {
@@ -77,5 +102,6 @@ export function startingStatus(workload: Workload, since: number, sha256: Sha256
       mac: nicMac(workload.uuid, nic, sha256),
       bridge: nic.bridge,
     })),
+    takes: takesOf(workload),
   };
 }

@@ -21,6 +21,12 @@ export interface WorkloadStatus {
   readonly console: ConsoleStatus;
   readonly volumes: readonly VolumeStatus[];
   readonly nics: readonly NicStatus[];
+  /** What it takes of its node, by its file; absent: an older agent, or a file that cannot be read. */
+  readonly takes?: Takes | undefined;
+  /** The PCI devices of the node that it has. Absent: none. */
+  readonly devices?: readonly DeviceStatus[] | undefined;
+  /** Of one with `runtime.qga`: what its guest agent said last. */
+  readonly guest?: GuestStatus | undefined;
   readonly usage?: Usage | undefined;
   /** Of one that ended. */
   readonly end?: Ending | undefined;
@@ -52,6 +58,31 @@ export interface NicStatus {
   readonly tap?: string | undefined;
   /** What the node does to the packets to the guest. */
   readonly qos?: Quality | undefined;
+}
+
+/** What placements count: host0 rebuilds its ledger from it. */
+export interface Takes {
+  readonly vcpus: number;
+  /** Bytes. */
+  readonly memory: number;
+  readonly coschedule?: number | undefined;
+  readonly group?: string | undefined;
+}
+
+export interface DeviceStatus {
+  /** `<n>` of `platform.device.<n>.type`. */
+  readonly id: number;
+  readonly type: string;
+  /** `0000:01:00.0`. */
+  readonly address: string;
+}
+
+/** What the QEMU guest agent tells of its guest. */
+export interface GuestStatus {
+  /** `silent`: it gave no answer when it was last asked; a guest that still boots has none either. */
+  readonly agent: 'answers' | 'silent';
+  /** Of the guest's interfaces, those of the loopback left out, with prefix length: `10.77.0.100/24`. */
+  readonly addresses: readonly string[];
 }
 
 /** Counters since the virtual machine started. */

@@ -18,6 +18,8 @@ export interface Task {
   readonly config?: StartedFile | undefined;
   readonly autostart: boolean;
   readonly otherUuids: readonly string[];
+  /** Set aside for it on the node. */
+  readonly devices?: AgentRun['devices'] | undefined;
   readonly timeoutSeconds: number;
   readonly dryRun: boolean;
   /** Its file is gone: after a stop there is nothing to remember. */
@@ -86,8 +88,16 @@ export class Verbs {
     this.#sightings.learned(host.id, uuid, status);
   }
 
-  #request({ verb, uuid, config, otherUuids, timeoutSeconds, dryRun }: Task): AgentRun {
-    const common = { verb, uuid, accel: this.#accel, otherUuids: [...otherUuids], timeoutSeconds, dryRun };
+  #request({ verb, uuid, config, otherUuids, devices = [], timeoutSeconds, dryRun }: Task): AgentRun {
+    const common = {
+      verb,
+      uuid,
+      accel: this.#accel,
+      otherUuids: [...otherUuids],
+      devices,
+      timeoutSeconds,
+      dryRun,
+    };
     return config ? { ...common, config } : common;
   }
 

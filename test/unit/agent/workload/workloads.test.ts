@@ -107,6 +107,7 @@ describe('start', () => {
       console: { type: 'serial-tcp', port: 7900 },
       volumes: [{ id: 0, path: '/v/web.iso', ephemeral: true, bytes: undefined }],
       nics: [{ id: 0, mac: expect.stringMatching(/^52:54:00/), bridge: 'br0', tap }],
+      takes: { vcpus: 1, memory: 512 * 1024 ** 2 },
       usage: undefined,
       end: undefined,
       problem: undefined,

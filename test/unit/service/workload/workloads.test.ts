@@ -31,6 +31,7 @@ describe('start', () => {
         config: { file: '/var/pxen/monoliths/web.conf', text: textOf('web') },
         accel: 'kvm',
         otherUuids: ['uuid-db'],
+        devices: [],
         timeoutSeconds: 20,
         dryRun: false,
       },
