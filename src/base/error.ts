@@ -90,7 +90,7 @@ export const ERROR_KINDS = {
   RATE_LIMITED: {
     exit: 77,
     http: 429,
-    about: 'Too many wrong tokens came from this address; wait a minute and use the right one.',
+    about: 'Too many wrong tokens, or too many reports, came from this address; wait a minute.',
   },
   SERVER_DOWN: { exit: 69, http: 503, about: 'pxend does not answer on its control socket.' },
   STATE_UNUSABLE: { exit: 1, http: 500, about: 'The state directory or its database cannot be used.' },

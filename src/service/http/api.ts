@@ -12,7 +12,7 @@ import type { Audience } from '../../base/meter.ts';
 import type { Log } from '../../base/ports.ts';
 import { type MachineId, parseMachineId } from '../../domain/machine/genid.ts';
 import { forStrangers } from './answer.ts';
-import { type ApiGate, LOCKED_SECONDS } from './gate.ts';
+import { type ApiGate, LOCKED_SECONDS, type ReportGate } from './gate.ts';
 import { type WorkloadBackstage, workloadRoutes } from './workload-api.ts';
 
 /** What the API tells and does; the registry and the remote control are behind it. */
@@ -42,15 +42,25 @@ export type Figures = (audience: Audience) => Promise<string>;
  * What the network may call. Any machine: its report, whether this host is well, and figures. With the API token: all
  * that `mesh` may do on this host.
  */
-export function publicApi(back: Backstage, metrics: Figures, gate: ApiGate, log: Log): Express {
+export function publicApi(
+  back: Backstage,
+  metrics: Figures,
+  { gate, reports }: { gate: ApiGate; reports: ReportGate },
+  log: Log,
+): Express {
   const app = bare();
   app.get(PATHS.health, health(back));
-  app.post(PATHS.report, express.json({ limit: MAX_REPORT_BYTES }), async (request, response) => {
-    const parsed = reportSchema.safeParse(request.body);
-    if (!parsed.success) throw badRequest('the report', parsed.error);
-    const token = /^Bearer (\S+)$/.exec(request.get('authorization') ?? '')?.[1];
-    response.json(await back.report(parsed.data, request.socket.remoteAddress as Ipv4, token));
-  });
+  app.post(
+    PATHS.report,
+    limited(reports),
+    express.json({ limit: MAX_REPORT_BYTES }),
+    async (request, response) => {
+      const parsed = reportSchema.safeParse(request.body);
+      if (!parsed.success) throw badRequest('the report', parsed.error);
+      const token = /^Bearer (\S+)$/.exec(request.get('authorization') ?? '')?.[1];
+      response.json(await back.report(parsed.data, request.socket.remoteAddress as Ipv4, token));
+    },
+  );
   app.get(PATHS.metrics, async (request, response) => {
     const shown = request.get('authorization');
     if (shown !== undefined) await gate.check(request.socket.remoteAddress as Ipv4, shown);
@@ -65,6 +75,14 @@ export function publicApi(back: Backstage, metrics: Figures, gate: ApiGate, log:
   });
   administration(app, back);
   return ended(app, log);
+}
+
+/** Before anything of the body is looked at. */
+function limited(reports: ReportGate): RequestHandler {
+  return (request, _response, next) => {
+    reports.check(request.socket.remoteAddress as Ipv4);
+    next();
+  };
 }
 
 /** What `mesh` calls over the control socket: local root, everything allowed. */

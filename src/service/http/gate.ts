@@ -1,4 +1,5 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
+import { Buckets } from '../../base/bucket.ts';
 import { PxenError } from '../../base/error.ts';
 import type { Ipv4 } from '../../base/ipv4.ts';
 import type { Clock, Log } from '../../base/ports.ts';
@@ -10,12 +11,35 @@ export interface GateOptions {
   readonly log: Log;
 }
 
+/** Addresses that are remembered; the one that was silent longest is forgotten first. */
+const MOST_CLIENTS = 4096;
+
+/** An agent sends at most two reports a second; a machine that reboots again and again begins with several. */
+const REPORTS_AT_ONCE = 30;
+const REPORTS_PER_SECOND = 3;
+
+/** Keeps a machine from filling host0's disk and time with reports: whoever has an address may send them. */
+export class ReportGate {
+  readonly #clock: Clock;
+  readonly #buckets = new Buckets<Ipv4>(MOST_CLIENTS, REPORTS_AT_ONCE, REPORTS_PER_SECOND);
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Throws RATE_LIMITED. */
+  check(from: Ipv4): void {
+    if (this.#buckets.take(from, this.#clock.elapsed())) return;
+    throw new PxenError('RATE_LIMITED', `too many reports from ${from}`, {
+      details: [`${REPORTS_PER_SECOND} a second are taken`],
+    });
+  }
+}
+
 /** Wrong tokens that an address may show in a minute. */
 const MOST_FAILURES = 10;
 /** How long an address then has to wait, whatever it shows. */
 export const LOCKED_SECONDS = 60;
-/** Addresses that failures are counted of; the one that failed longest ago is forgotten first. */
-const MOST_CLIENTS = 4096;
 
 /** Lets those into the API who show its token, and nobody guess it. */
 export class ApiGate {

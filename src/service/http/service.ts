@@ -14,7 +14,7 @@ import { type HttpArtefact, type Meter, statusClass } from '../../base/meter.ts'
 import type { Log, Service } from '../../base/ports.ts';
 import { type Backstage, controlApi, type Figures, publicApi } from './api.ts';
 import { type ArtefactSources, Artefacts } from './artefacts.ts';
-import { ApiGate } from './gate.ts';
+import { ApiGate, ReportGate } from './gate.ts';
 import { type Observed, observe } from './observe.ts';
 import { Consoles, wantsConsole } from './workload-api.ts';
 
@@ -70,7 +70,7 @@ export class HttpService implements Service {
     const back = tracked(this.#d.back, work => this.#track(work));
     const artefacts = new Artefacts(this.#d);
     const gate = new ApiGate({ tokens: apiTokens, clock, log });
-    const api = publicApi(back, metrics, gate, log);
+    const api = publicApi(back, metrics, { gate, reports: new ReportGate(clock) }, log);
     const machines = this.#server(
       inTurn((request, response) => {
         this.#measure(request, response);

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import { TokenBucket } from '../../../../src/base/bucket.ts';
 import { macFromBytes } from '../../../../src/base/mac.ts';
-import { RequestGate, TokenBucket } from '../../../../src/domain/lease/gate.ts';
+import { RequestGate } from '../../../../src/domain/lease/gate.ts';
 
 const card = (n: number) => macFromBytes(Uint8Array.of(0x52, 0x54, 0, n >> 16, n >> 8, n));
 

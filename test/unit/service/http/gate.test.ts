@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { PxenError } from '../../../../src/base/error.ts';
 import type { Ipv4 } from '../../../../src/base/ipv4.ts';
-import { ApiGate } from '../../../../src/service/http/gate.ts';
+import { ApiGate, ReportGate } from '../../../../src/service/http/gate.ts';
 import { ManualClock } from '../../../fakes/clock.ts';
 import { RecordingLog } from '../../../fakes/log.ts';
 
@@ -70,5 +70,32 @@ describe('guessing', () => {
     await wrong(one, HERE, 10);
     for (let i = 0; i < 5000; i++) await wrong(one, `10.1.${i >> 8}.${i & 255}` as Ipv4, 1);
     expect(await verdict(one, HERE, 'Bearer right')).toBe('in');
+  });
+});
+
+describe('reports', () => {
+  const taken = (one: ReportGate, from: Ipv4, times: number): number => {
+    let count = 0;
+    for (let i = 0; i < times; i++) {
+      try {
+        one.check(from);
+        count++;
+      } catch (error) {
+        expect(error).toMatchObject({
+          code: 'RATE_LIMITED',
+          message: `too many reports from ${from}`,
+          details: ['3 a second are taken'],
+        });
+      }
+    }
+    return count;
+  };
+
+  test('30 at once from one address and 3 a second; others are not harmed', () => {
+    const clock = new ManualClock();
+    const one = new ReportGate(clock);
+    const seen = [taken(one, HERE, 100), taken(one, THERE, 20)];
+    clock.advance(2000);
+    expect([...seen, taken(one, HERE, 100)]).toEqual([30, 20, 6]);
   });
 });

@@ -237,6 +237,15 @@ describe('reports', () => {
     expect(calls).toEqual([[REPORT, '127.0.0.1', 's3cret']]);
   });
 
+  test('of one machine that sends them without end, most are refused before they are read', async () => {
+    const here = await start();
+    const statuses: number[] = [];
+    for (let i = 0; i < 50; i++)
+      statuses.push((await post(here, '{', { 'content-type': 'application/json' }))[0]);
+    expect(statuses.slice(0, 30)).toEqual(Array(30).fill(400));
+    expect(statuses.slice(35)).toEqual(Array(15).fill(429));
+  });
+
   test.each<[string, string, Record<string, string>, [number, unknown]]>([
     ['nothing', '', { 'content-type': 'application/json' }, noKind],
     [
