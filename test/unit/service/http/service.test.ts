@@ -239,7 +239,7 @@ describe('reports', () => {
 
   test('of one machine that sends them without end, most are refused before they are read', async () => {
     const here = await start();
-    const statuses: number[] = [];
+    const statuses: unknown[] = [];
     for (let i = 0; i < 50; i++)
       statuses.push((await post(here, '{', { 'content-type': 'application/json' }))[0]);
     expect(statuses.slice(0, 30)).toEqual(Array(30).fill(400));
