@@ -1,8 +1,9 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { CAPABILITIES, ENGINE_LIMITS, ENGINES } from '../src/domain/vm/capabilities.ts';
+import { AGENT_ENGINES, CAPABILITIES, ENGINE_LIMITS, ENGINES } from '../src/domain/vm/capabilities.ts';
 import { EXPORT_FORMATS, EXPORT_NAMES, formatOf } from '../src/domain/vm/formats.ts';
+import { installedEngines, LAUNCHERS, launcherOf } from '../src/domain/vm/launches.ts';
 
 const ROOT = resolve(import.meta.dirname, '..');
 const PAGE = 'docs/adding-an-engine.md';
@@ -47,12 +48,22 @@ describe(`${PAGE}: an engine touches one folder and one table`, () => {
       const naming = sources.filter(
         ({ code, file }) => new RegExp(engine, 'i').test(code) && !file.startsWith(folder),
       );
-      const wanted = ['domain/vm/capabilities.ts', 'domain/vm/formats.ts'];
+      const wanted = ['domain/vm/capabilities.ts', 'domain/vm/formats.ts', 'domain/vm/launches.ts'];
       // The StratoVirt document calls its own machine MicroVm.
       const others = naming.map(({ file }) => file).filter(file => !file.startsWith('domain/vm/stratovirt/'));
       expect(others.filter(file => !wanted.includes(file))).toEqual([]);
     },
   );
+
+  test('what runs machines on a node names no engine', () => {
+    // Of one is the list of CPU models, of another the programs of a driver.
+    const own = /^agent\/(vm\/guest-channel|workload\/cpu-models|vm\/virsh(-\w+)?)\.ts$/;
+    // And a driver is of the program that it drives.
+    const running = sources.filter(({ file }) => /^agent\/(vm\/(?!virsh)|workload|api)/.test(file));
+    const naming = running.filter(({ code }) => /qemu|stratovirt|libvirt|microvm/i.test(code));
+    expect(naming.map(({ file }) => file).filter(file => !own.test(file))).toEqual([]);
+    expect(running.length).toBeGreaterThan(30);
+  });
 
   test('the folders import from no other one', () => {
     const inFolders = sources.filter(({ file }) => /^domain\/vm\/\w+\//.test(file));
@@ -75,6 +86,17 @@ describe('the table', () => {
       expect([what, engines[engine]]).not.toEqual([what, undefined]);
     expect(EXPORT_FORMATS[formatOf(engine)].engine).toBe(engine);
     expect(existsSync(join(ROOT, 'src/domain/vm', FOLDERS[engine], 'formats.ts'))).toBe(true);
+  });
+
+  test('agents run exactly the engines that have a launcher', () => {
+    expect(Object.keys(LAUNCHERS).sort()).toEqual([...AGENT_ENGINES].sort());
+    for (const engine of AGENT_ENGINES) expect(launcherOf(engine).programs).not.toEqual([]);
+  });
+
+  test('a node offers those whose programs it has', () => {
+    expect(installedEngines(() => true)).toEqual(AGENT_ENGINES);
+    expect(installedEngines(() => false)).toEqual([]);
+    expect(installedEngines(name => name.startsWith('qemu-'))).toEqual(['qemu', 'microvm']);
   });
 
   test('every format keeps the limits of an engine that there is, or of none', () => {

@@ -15,7 +15,12 @@ export interface MachineSpec {
   readonly cpus: number;
   /** A machine that reboots starts over, as a real one does; otherwise its process ends. */
   readonly reboots?: boolean;
+  /** It has an IOMMU, and a device that it can do without: a source of random numbers at SPARE_DEVICE. */
+  readonly iommu?: boolean;
 }
+
+/** virtio-rng with the PCI id 1af4:1044. */
+export const SPARE_DEVICE = '0000:00:1e.0';
 
 const OVMF = '/usr/share/OVMF';
 
@@ -24,18 +29,27 @@ export function machineArgv(spec: MachineSpec, tap: string, folder: string): str
   return [
     'qemu-system-x86_64',
     ...['-name', spec.name, '-uuid', spec.uuid],
-    ...['-machine', spec.firmware.startsWith('bios') ? 'pc' : 'q35'],
+    ...['-machine', spec.firmware.startsWith('bios') && !spec.iommu ? 'pc' : 'q35'],
     ...['-accel', 'tcg,thread=multi', '-cpu', 'max', '-smp', String(spec.cpus), '-m', String(spec.memory)],
     ...['-nographic', '-nodefaults', '-vga', 'none', '-serial', 'stdio', '-monitor', 'none'],
     ...(spec.reboots ? [] : ['-no-reboot']),
     ...['-netdev', `tap,id=n0,ifname=${tap},script=no,downscript=no`],
     ...firmwareArgv(spec, folder),
+    ...(spec.iommu ? iommuArgv() : []),
   ];
 }
 
 function firmwareArgv(spec: MachineSpec, folder: string): string[] {
   if (spec.firmware === 'bios') return biosArgv(spec);
   return spec.firmware === 'bios-chain' ? chainArgv(spec, folder) : uefiArgv(spec, folder);
+}
+
+/** Devices that QEMU emulates go around the IOMMU unless they are told not to. */
+function iommuArgv(): string[] {
+  return [
+    ...['-device', 'intel-iommu,intremap=on'],
+    ...['-device', 'virtio-rng-pci,addr=1e.0,disable-legacy=on,iommu_platform=on'],
+  ];
 }
 
 function biosArgv(spec: MachineSpec): string[] {

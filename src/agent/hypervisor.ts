@@ -5,11 +5,13 @@ import { exec } from '../io/exec.ts';
 import { sha1 } from '../io/sha1.ts';
 import { sha256 } from '../io/sha256.ts';
 import { AgentApi } from './api/server.ts';
+import { Devices } from './device/devices.ts';
+import { isOnPath } from './facts/programs.ts';
 import type { Probe } from './probe.ts';
 import type { Tree } from './tree.ts';
 import { QmpMonitor } from './vm/monitor.ts';
 import { Volumes } from './volume/volumes.ts';
-import { cpuModelsOf } from './workload/facts.ts';
+import { cpuModelsOf } from './workload/cpu-models.ts';
 import { nodeProcesses } from './workload/processes.ts';
 import { Taps } from './workload/taps.ts';
 import { Workloads } from './workload/workloads.ts';
@@ -44,10 +46,12 @@ export class Hypervisor {
       tree,
       clock,
       processes: nodeProcesses,
+      exec,
       connect: (path, options) => QmpMonitor.connect(path, options),
       taps: new Taps({ tree, exec, sha256 }),
       volumes: new Volumes({ root, clock, say }),
-      facts: { cpuModels, kvm: () => probe.kvm() },
+      devices: new Devices({ root, tree, exec, say }),
+      facts: { cpuModels, kvm: () => probe.kvm(), hasProgram: isOnPath },
       claimed: new Set(),
       sha256,
       sha1,

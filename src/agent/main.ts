@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util';
 import { asPxenError, messageOf, PxenError } from '../base/error.ts';
 import { VERSION } from '../base/version.ts';
 import { MARK_PATH, parseMark } from '../domain/overlay/mark.ts';
+import { installedEngines } from '../domain/vm/launches.ts';
 import { WORKLOADS_FOLDER } from '../domain/vm/statefiles.ts';
 import type { WorkloadStatus } from '../domain/workload/status.ts';
 import { systemClock } from '../io/clock.ts';
@@ -14,6 +15,7 @@ import { NodeAgent } from './agent.ts';
 import { type AgentConfig, parseAgentConfig } from './config.ts';
 import { gatherFacts, gatherLoad } from './facts/gather.ts';
 import type { Addresses } from './facts/network.ts';
+import { isOnPath } from './facts/programs.ts';
 import { reportSender } from './host0.ts';
 import type { Hypervisor } from './hypervisor.ts';
 import { findIdentity, type Identity } from './identity.ts';
@@ -80,7 +82,13 @@ function stateOf(
   { found }: Probe,
   workloads: readonly WorkloadStatus[],
 ): NodeState {
-  const around = { addresses: addresses(), nodeVersion: process.version, agentVersion: VERSION, ...found };
+  const around = {
+    addresses: addresses(),
+    nodeVersion: process.version,
+    agentVersion: VERSION,
+    engines: installedEngines(isOnPath),
+    ...found,
+  };
   return {
     identity,
     bootId: tree.text('/proc/sys/kernel/random/boot_id') ?? 'unknown',

@@ -1,7 +1,9 @@
 import * as z from 'zod';
+import type { PxenError } from '../base/error.ts';
 import { ACCEL_POLICIES } from '../domain/workload/facts.ts';
 import { MAX_WORKLOAD_BYTES } from '../domain/workload/lines.ts';
 import { errorBodySchema } from './error.ts';
+import { pciAddressSchema } from './values.ts';
 import { MOST_WORKLOADS, workloadStatusSchema } from './workload-status.ts';
 
 /**
@@ -51,9 +53,11 @@ export const agentRunSchema = z.object({
   config: z.object({ file: z.string().max(4096), text: z.string().max(MAX_WORKLOAD_BYTES) }).optional(),
   /** Of start and restart: the PCI devices of the node that host0 has set aside for it. */
   devices: z
-    .array(z.object({ type: z.string().max(128), address: z.string().max(16) }))
+    .array(z.object({ type: z.string().max(128), address: pciAddressSchema }))
     .max(64)
     .default([]),
+  /** Of download, start and restart: disks that are made take room when they are written to (realm). Absent: true. */
+  lazyAllocation: z.boolean().optional(),
   accel: z.enum(ACCEL_POLICIES).default('kvm'),
   /** uuids of all other workloads of this appliance. */
   otherUuids: z.array(uuid).max(65_536).default([]),
@@ -90,5 +94,22 @@ export const agentLineSchema = z.union([
 ]);
 
 export type AgentLine = z.infer<typeof agentLineSchema>;
+export type AgentDone = Extract<AgentLine, { done: unknown }>['done'];
+/** A line that is not the last one. */
+export type AgentStep = Exclude<AgentLine, { done: unknown } | { error: unknown }>;
+
+/** `refused`: it was not done, and what had been begun was undone. `unsent`: nobody was even asked. */
+export type AgentAnswer =
+  | { readonly done: AgentDone }
+  | { readonly refused: PxenError }
+  | { readonly unsent: PxenError };
+
+/** Which text of a workload: its engine's own output, or what the guest printed on its serial console. */
+export interface OutputWanted {
+  readonly of: 'log' | 'serial';
+  /** The last so many lines first. */
+  readonly lines: number;
+  readonly follow: boolean;
+}
 
 export const agentListSchema = z.object({ workloads: z.array(workloadStatusSchema).max(MOST_WORKLOADS) });

@@ -48,6 +48,7 @@ const software = z.object({
   node: text,
   agent: text,
   qemu: text.optional(),
+  engines: z.array(z.string().max(32)).max(16).optional(),
 });
 
 export const factsSchema = z.object({

@@ -3,6 +3,9 @@ import * as z from 'zod';
 /** Most bytes of a file or of an output that go through a guest agent at once. */
 export const MOST_GUEST_BYTES = 4 * 1024 * 1024;
 
+/** A whole request: content as base64, and what else it has. */
+export const MAX_GUEST_REQUEST_BYTES = 2 * MOST_GUEST_BYTES;
+
 /** A path in the guest, in the words of its own system. */
 const path = z.string().min(1).max(4096);
 /** Base64, as the guest agent has it. */
@@ -22,7 +25,8 @@ export const guestRequestSchema = z.discriminatedUnion('ask', [
     input: content.optional(),
     timeoutSeconds: z.number().positive().max(3600).default(60),
   }),
-  z.object({ ask: z.literal('read'), path }),
+  /** From `offset` bytes on; a long file comes in several answers. */
+  z.object({ ask: z.literal('read'), path, offset: z.number().int().nonnegative().default(0) }),
   z.object({ ask: z.literal('write'), path, content, append: z.boolean().default(false) }),
 ]);
 
@@ -48,7 +52,7 @@ export const guestAnswerSchema = z.object({
   signal: z.number().int().optional(),
   output: content.optional(),
   errors: content.optional(),
-  /** The output was longer than what is kept. */
+  /** The output was longer than what is kept; of read, that the file goes on. */
   truncated: z.boolean().optional(),
   /** Of read. */
   content: content.optional(),

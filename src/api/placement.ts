@@ -1,8 +1,8 @@
 import * as z from 'zod';
-import { HOST_STATES } from '../domain/placement/host.ts';
+import { HOST_STATES, LAST_BASE_PORT } from '../domain/placement/host.ts';
 import { DRIVERS } from '../domain/placement/realm.ts';
 import { MAX_WORKLOAD_BYTES } from '../domain/workload/lines.ts';
-import { machineIdSchema } from './values.ts';
+import { ipv4Schema, machineIdSchema } from './values.ts';
 
 /** Infinity as the word, since JSON has no number for it. */
 export const costNumberSchema = z.union([z.number(), z.literal('Infinity')]);
@@ -27,7 +27,7 @@ export const hostViewSchema = z.object({
   profile: z.string(),
   realm: z.string().optional(),
   group: z.string().optional(),
-  translation: z.object({ address: z.string(), basePort: count }).optional(),
+  translation: z.object({ address: ipv4Schema, basePort: count }).optional(),
   cores: count.optional(),
   /** Bytes. */
   memory: count.optional(),
@@ -44,6 +44,9 @@ export type HostView = z.infer<typeof hostViewSchema>;
 /** Answer of `GET /api/v1/hosts`, sorted by name. */
 export const hostListSchema = z.object({ hosts: z.array(hostViewSchema) });
 
+/** Answer of `DELETE /api/v1/hosts/:name`; that of PUT is hostViewSchema. */
+export const hostRemovedSchema = z.object({ removed: z.string() });
+
 /**
  * Body of `PUT /api/v1/hosts/:name` (a libvirt host, or what is to be said of a node): everything that is absent stays
  * as it is, and of a new one is the default; null takes it away.
@@ -57,7 +60,7 @@ export const hostChangeSchema = z.object({
   realm: word.nullable().optional(),
   group: word.nullable().optional(),
   translation: z
-    .object({ address: z.string().max(15), basePort: count.max(65_535) })
+    .object({ address: ipv4Schema, basePort: count.max(LAST_BASE_PORT) })
     .nullable()
     .optional(),
 });
@@ -90,6 +93,21 @@ export const realmListSchema = z.object({
       hosts: z.array(z.string()),
     }),
   ),
+  /** Every hardware profile in force, sorted by id. */
+  profiles: z
+    .array(
+      z.object({
+        id: z.string(),
+        name: z.string(),
+        cores: count,
+        /** Bytes. */
+        memory: count,
+        /** By type. */
+        devices: z.record(z.string(), count),
+        costFunction: z.string(),
+      }),
+    )
+    .default([]),
   /** With problems, the rules that were read before them are in force. */
   problems: remarks,
   warnings: remarks,
@@ -105,6 +123,28 @@ const costParts = z.object({
   spread: costNumberSchema.optional(),
 });
 
+/** One thing that a host is priced by, with all that its cost function would ask for more or less of it. */
+const costCurve = z.object({
+  part: z.enum(['vms', 'vcpus', 'memory', 'device']),
+  /** Of a device. */
+  type: z.string().optional(),
+  /** How much of it there would be, the workload counted in. */
+  at: z.number(),
+  cost: costNumberSchema,
+  /** See Piece of domain/placement/curve.ts; absent bounds are Infinity. */
+  pieces: z.array(
+    z.object({
+      above: z.number().optional(),
+      upTo: z.number().optional(),
+      start: z.number(),
+      rise: z.number(),
+      from: z.number(),
+      run: z.number(),
+      scale: z.number(),
+    }),
+  ),
+});
+
 /** Where a workload would go, and why: of a dry run and of `mesh cost explain`. */
 export const placementViewSchema = z.object({
   workload: z.string(),
@@ -113,6 +153,8 @@ export const placementViewSchema = z.object({
   node: machineIdSchema.optional(),
   reasons: z.array(z.string()),
   costs: z.array(z.object({ host: z.string(), total: costNumberSchema, parts: costParts })),
+  /** Where they are asked for: of the host that was named or, without one, that it would go to. */
+  curves: z.object({ host: z.string(), of: z.array(costCurve) }).optional(),
 });
 export type PlacementView = z.infer<typeof placementViewSchema>;
 
@@ -123,17 +165,30 @@ const subject = z.union([
 ]);
 
 /** Body of `POST /api/v1/placements`; the answer is placementViewSchema. Nothing is held and nothing starts. */
-export const placementRequestSchema = z.object({ subject, node: machineIdSchema.optional() });
+export const placementRequestSchema = z.object({
+  subject,
+  node: machineIdSchema.optional(),
+  curves: z.boolean().default(false),
+});
+
+export type PlacementRequest = z.infer<typeof placementRequestSchema>;
 
 /** Body of `POST /api/v1/plans`. */
 export const planRequestSchema = z.object({ subjects: z.array(subject).min(1).max(4096) });
+export type PlanRequest = z.infer<typeof planRequestSchema>;
 
 const score = z.object({ placed: count, cost: costNumberSchema });
 
 /** Its answer: the same as of `mesh place --snapshot` with several requests. */
 export const planViewSchema = z.object({
   placements: z.array(
-    z.object({ name: z.string(), host: z.string().nullable(), reasons: z.array(z.string()) }),
+    z.object({
+      name: z.string(),
+      host: z.string().nullable(),
+      /** Of the host. */
+      node: machineIdSchema.optional(),
+      reasons: z.array(z.string()),
+    }),
   ),
   placed: count,
   cost: costNumberSchema,

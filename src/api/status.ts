@@ -19,6 +19,9 @@ export const statusSchema = z.object({
   nodes: z.record(z.string(), z.number()),
   /** How many workloads are in each state, as `mesh workload list` shows it. */
   workloads: z.record(z.string(), z.number()).optional(),
+  /** How many hosts are in each state, and how many workloads hold a place: `reserved`, `running`, `unknown`. */
+  hosts: z.record(z.string(), z.number()).optional(),
+  places: z.record(z.string(), z.number()).optional(),
   overlays: z.object({ folders: z.number() }),
   capture: z.object({ machines: z.number(), bytes: z.number() }),
   /** The latest of all nodes, newest first. */

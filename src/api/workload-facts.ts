@@ -4,7 +4,7 @@ import { messageOf } from '../base/error.ts';
 import type { WorkloadFacts } from '../domain/workload/facts.ts';
 import { shownKey } from '../domain/workload/locate.ts';
 import { eitherOf } from '../domain/workload/values.ts';
-import { ENGINES } from '../domain/workload/workload.ts';
+import { ARCHITECTURES, ENGINES } from '../domain/workload/workload.ts';
 
 /** The most entries of one kind that a node, or a file that stands for one, may tell of. */
 const MOST = 65_536;
@@ -27,6 +27,7 @@ const path = z.string('a text').max(4096, 'at most 4096 characters');
 /** What a node knows of itself, as it stands in a file of `--facts`. Every key may be absent, none may be misspelled. */
 export const workloadFactsSchema = z.strictObject(
   {
+    arch: z.enum(ARCHITECTURES, eitherOf(ARCHITECTURES)).optional(),
     memAvailableKiB: wholeNumber.optional(),
     nproc: wholeNumber.optional(),
     cpuModels: list(name).optional(),

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { PROBLEM_CODES } from '../domain/workload/problem.ts';
 import { agentLineSchema, VERBS } from './agent.ts';
+import { costNumberSchema, placementViewSchema } from './placement.ts';
 import { machineIdSchema } from './values.ts';
 import { workloadStatusSchema } from './workload-status.ts';
 
@@ -24,6 +25,9 @@ export const workloadViewSchema = z.object({
   /** The node that it was last started on. */
   node: machineIdSchema.optional(),
   nodeName: z.string().optional(),
+  /** The host that it holds a place on, as `mesh host list` has it, and what that costs with all that is on it. */
+  host: z.string().optional(),
+  cost: costNumberSchema.optional(),
   /** What the admin asked for last; absent: it was never started. */
   desired: z.enum(['running', 'stopped']).optional(),
   /**
@@ -51,8 +55,8 @@ export const workloadRunSchema = z.object({
   /** Names, exactly. */
   workloads: z.array(z.string().min(1).max(256)).min(1).max(4096),
   /**
-   * Absent: for a start or download `placement.node` of the file, or where it was last, or the only node there is; for all
-   * else where it is.
+   * Absent: for a start or download `placement.node` of the file, or where it is already, or the host that placement chooses;
+   * for all else where it is.
    */
   node: machineIdSchema.optional(),
   timeoutSeconds: z.number().nonnegative().max(3600).default(20),
@@ -61,10 +65,13 @@ export const workloadRunSchema = z.object({
 
 export type WorkloadRun = z.infer<typeof workloadRunSchema>;
 
-/** One line of the answer, an NDJSON stream: a line of the agent with the workload it is about. Every workload ends with `done` or `error`. */
+/**
+ * One line of the answer, an NDJSON stream: a line of the agent with the workload it is about, or where host0 would put
+ * it, which is the first of a dry run. Every workload ends with `done` or `error`.
+ */
 export const workloadLineSchema = z.intersection(
   z.object({ workload: z.string(), node: machineIdSchema.optional() }),
-  agentLineSchema,
+  z.union([agentLineSchema, z.object({ placement: placementViewSchema })]),
 );
 
 export type WorkloadLine = z.infer<typeof workloadLineSchema>;

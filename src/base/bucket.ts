@@ -1,3 +1,5 @@
+import { forgetOldest } from './forgetting.ts';
+
 /** So many at once, and so many more every second. Time is an argument: Clock.elapsed, milliseconds. */
 export class TokenBucket {
   readonly #capacity: number;
@@ -23,7 +25,7 @@ export class TokenBucket {
   }
 }
 
-/** A bucket for each of many callers, of which so many are remembered; the one that was silent longest is forgotten first. */
+/** A bucket for each of many callers, of which so many are remembered; those that were silent longest are forgotten first. */
 export class Buckets<Caller> {
   readonly #make: (now: number) => TokenBucket;
   readonly #most: number;
@@ -38,8 +40,7 @@ export class Buckets<Caller> {
     const bucket = this.#buckets.get(caller) ?? this.#make(now);
     this.#buckets.delete(caller);
     this.#buckets.set(caller, bucket);
-    const oldest = this.#buckets.keys().next();
-    if (this.#buckets.size > this.#most && !oldest.done) this.#buckets.delete(oldest.value);
+    forgetOldest(this.#buckets, this.#most);
     return bucket.take(now);
   }
 }

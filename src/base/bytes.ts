@@ -1,6 +1,13 @@
+/** Each byte as two lower-case hex digits. */
+export const HEX_PAIRS: readonly string[] = Array.from({ length: 256 }, (_, byte) =>
+  byte.toString(16).padStart(2, '0'),
+);
+
 /** Lower-case hex, two digits a byte. */
 export function toHex(bytes: Uint8Array): string {
-  return Array.from(bytes, byte => byte.toString(16).padStart(2, '0')).join('');
+  let text = '';
+  for (const byte of bytes) text += HEX_PAIRS[byte] ?? '';
+  return text;
 }
 
 /** Undefined unless the text is whole pairs of hex digits. */
@@ -9,6 +16,11 @@ export function fromHex(text: string): Uint8Array | undefined {
   return Uint8Array.from({ length: text.length / 2 }, (_, i) =>
     Number.parseInt(text.slice(i * 2, i * 2 + 2), 16),
   );
+}
+
+/** Four bytes, big-endian. */
+export function uint32ToBytes(value: number): Uint8Array {
+  return Uint8Array.of(value >>> 24, (value >>> 16) & 0xff, (value >>> 8) & 0xff, value & 0xff);
 }
 
 export function concat(parts: readonly Uint8Array[]): Uint8Array {

@@ -1,3 +1,5 @@
+import { uint32ToBytes } from './bytes.ts';
+
 declare const brand: unique symbol;
 /** An IPv4 address in dotted decimal, without leading zeros. */
 export type Ipv4 = string & { readonly [brand]: 'Ipv4' };
@@ -42,6 +44,8 @@ const DOT = 46;
 const ZERO = 48;
 
 export function ipv4FromNumber(value: number): Ipv4 {
+  // Most address fields of a DHCP message are empty.
+  if (value === 0) return ANY;
   return `${value >>> 24}.${(value >>> 16) & 0xff}.${(value >>> 8) & 0xff}.${value & 0xff}` as Ipv4;
 }
 
@@ -50,8 +54,7 @@ export function ipv4FromBytes(bytes: Uint8Array): Ipv4 {
 }
 
 export function ipv4ToBytes(address: Ipv4): Uint8Array {
-  const value = ipv4ToNumber(address);
-  return Uint8Array.of(value >>> 24, (value >>> 16) & 0xff, (value >>> 8) & 0xff, value & 0xff);
+  return uint32ToBytes(ipv4ToNumber(address));
 }
 
 export function parseCidr(text: string): Cidr | undefined {

@@ -1,3 +1,5 @@
+import { HEX_PAIRS } from './bytes.ts';
+
 declare const brand: unique symbol;
 /** A MAC address in lower case with colons, `52:54:00:12:34:56`. */
 export type Mac = string & { readonly [brand]: 'Mac' };
@@ -14,9 +16,9 @@ export function parseMac(text: string): Mac | undefined {
   return digits.match(/../g)?.join(':') as Mac;
 }
 
-/** Every DHCP datagram asks for a MAC several times. */
-const PAIRS = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
-
 export function macFromBytes(bytes: Uint8Array): Mac {
-  return Array.from(bytes.subarray(0, 6), byte => PAIRS[byte]).join(':') as Mac;
+  let text = '';
+  for (let at = 0; at < Math.min(6, bytes.length); at++)
+    text += (at === 0 ? '' : ':') + (HEX_PAIRS[bytes[at] ?? 0] ?? '');
+  return text as Mac;
 }

@@ -2,11 +2,13 @@ import { Argument, Command, Option } from 'commander';
 import { VERSION } from '../base/version.ts';
 import { completionScript, SHELLS, type Shell } from './completion.ts';
 import { addEngine } from './nouns/engine.ts';
+import { addHost } from './nouns/host.ts';
 import { addIso } from './nouns/iso.ts';
 import { addNode } from './nouns/node.ts';
 import { examples, type Run } from './nouns/noun.ts';
 import { addOverlay } from './nouns/overlay.ts';
 import { addPlacement } from './nouns/placement.ts';
+import { addRealm } from './nouns/realm.ts';
 import { addSystem } from './nouns/system.ts';
 import { addWorkload } from './nouns/workload.ts';
 
@@ -30,6 +32,8 @@ export function commandLine(run: Run): Command {
   addWorkload(mesh, run);
   addIso(mesh, run);
   addEngine(mesh, run);
+  addHost(mesh, run);
+  addRealm(mesh, run);
   addPlacement(mesh, run);
 
   mesh

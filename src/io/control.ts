@@ -41,6 +41,15 @@ export class ControlClient {
     return collected(await this.#send('GET', path, undefined));
   }
 
+  /** `silence`: how long pxend may take for an answer, milliseconds. */
+  async post(path: string, body: unknown, silence = this.#silence): Promise<ControlAnswer> {
+    return collected(await this.#send('POST', path, JSON.stringify(body), silence));
+  }
+
+  async put(path: string, body: unknown): Promise<ControlAnswer> {
+    return collected(await this.#send('PUT', path, JSON.stringify(body)));
+  }
+
   /** The body as it is; any answer but 200 is returned for the caller to read. */
   async getBytes(path: string): Promise<Uint8Array | ControlAnswer> {
     const parts: Uint8Array[] = [];

@@ -1,4 +1,5 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import type { Readable, Writable } from 'node:stream';
 import { messageOf } from '../base/error.ts';
 
 export interface ExecOptions {
@@ -8,6 +9,8 @@ export interface ExecOptions {
   readonly maxOutput?: number;
   /** Aborted: SIGKILL at once. */
   readonly signal?: AbortSignal;
+  /** For its standard input. Default: nothing is there to read. */
+  readonly input?: string;
 }
 
 /** How a program ended. `failure` is set when it never started. */
@@ -27,7 +30,7 @@ export type Exec = (file: string, args: readonly string[], options: ExecOptions)
 
 export const exec: Exec = (file, args, options) =>
   new Promise(resolve => {
-    const child = spawn(file, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = started(file, args, options.input);
     const stdout = collect(child.stdout, options.maxOutput);
     const stderr = collect(child.stderr, options.maxOutput);
     const command = commandLine(file, args);
@@ -57,6 +60,19 @@ export const exec: Exec = (file, args, options) =>
       end({ ...(exitCode === null ? {} : { exitCode }), ...(signal === null ? {} : { signal }) }),
     );
   });
+
+function started(
+  file: string,
+  args: readonly string[],
+  input: string | undefined,
+): ChildProcessByStdio<Writable | null, Readable, Readable> {
+  if (input === undefined) return spawn(file, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(file, args, { stdio: ['pipe', 'pipe', 'pipe'] });
+  // It may end without having read all of it.
+  child.stdin.on('error', () => {});
+  child.stdin.end(input);
+  return child;
+}
 
 function collect(stream: NodeJS.ReadableStream, limit = 64 * 1024): () => string {
   const pieces: Buffer[] = [];

@@ -5,11 +5,14 @@ import { firstOf } from '../base/served.ts';
 import { answerOverlay } from '../domain/boot/access.ts';
 import type { Places } from '../domain/config/places.ts';
 import type { MachineId } from '../domain/machine/genid.ts';
+import type { Host } from '../domain/workload/host.ts';
 import { MonolithFolder } from '../io/files/monoliths.ts';
 import { MountedFiles } from '../io/files/served.ts';
 import { InotifyFolders } from '../io/files/watching.ts';
+import { RuleFolder } from '../io/hocon/rulefiles.ts';
 import { ApiTokenFile } from '../io/keys/api-token.ts';
 import { sqliteBootTokens } from '../io/sqlite/boot-tokens.ts';
+import { sqliteHosts } from '../io/sqlite/hosts.ts';
 import { sqliteLeases } from '../io/sqlite/leases.ts';
 import { sqliteWorkloads } from '../io/sqlite/workloads.ts';
 import type { SshOptions } from '../io/ssh/connect.ts';
@@ -20,7 +23,9 @@ import { DhcpService } from '../service/dhcp/dhcp.ts';
 import { ProxyDhcpService } from '../service/dhcp/proxy.ts';
 import type { ArtefactSources, ReadyOverlay } from '../service/http/artefacts.ts';
 import { HttpService } from '../service/http/service.ts';
+import type { LibvirtHosts } from '../service/libvirt/hosts.ts';
 import { OverlayWatch } from '../service/overlay/watch.ts';
+import { Placement } from '../service/placement/placement.ts';
 import { Remote } from '../service/remote.ts';
 import { BootScripts } from '../service/scripts.ts';
 import { TftpService } from '../service/tftp/service.ts';
@@ -31,6 +36,7 @@ import { BootFiles } from './bootfiles.ts';
 import { addFigures } from './figures.ts';
 import { FirstBuild } from './firstbuild.ts';
 import { type ApplianceParts, type Foundation, layFoundation } from './foundation.ts';
+import { openLibvirt } from './libvirt.ts';
 import { dhcpLimits, dhcpPolicy, scriptPolicy, summaryOf } from './policies.ts';
 import { ScriptFiles } from './scriptfiles.ts';
 
@@ -55,7 +61,7 @@ export async function openAppliance(parts: ApplianceParts): Promise<Appliance> {
   const scripts = openScripts(base, tokens);
   const dhcp = openDhcp(base);
   const tftp = openTftp(base, scripts);
-  const workloads = openWorkloads(base);
+  const { libvirt, placement, workloads } = openWorkloads(base);
   const services: Service[] = [
     base.registry,
     tokens,
@@ -63,11 +69,14 @@ export async function openAppliance(parts: ApplianceParts): Promise<Appliance> {
     new FirstBuild(base),
     ...openWatch(base),
     workloads,
-    openHttp(base, { tokens, scripts, apiTokens, dhcp, workloads, services: () => services }),
+    placement,
+    // After the table of hosts has been read.
+    libvirt,
+    openHttp(base, { tokens, scripts, apiTokens, dhcp, placement, workloads, services: () => services }),
     tftp,
     ...(dhcp ? [dhcp] : openProxy(base)),
   ];
-  addFigures(base.meter, { registry: base.registry, tftp, dhcp, workloads });
+  addFigures(base.meter, { registry: base.registry, tftp, dhcp, placement, workloads });
   base.meter.start();
   return { services, summary: summaryOf(base.config, base.network), close: () => base.database.close() };
 }
@@ -134,21 +143,42 @@ function openWatch({ config, places, overlays, names, chronicle, common }: Found
   return [new OverlayWatch({ ...common, overlays, folders, chronicle, onBuilt: () => names.refresh() })];
 }
 
-function openWorkloads(base: Foundation): Workloads {
+/** Workloads are placed by what they take, which the workloads themselves know: each asks the other. */
+function openWorkloads(base: Foundation): {
+  libvirt: LibvirtHosts;
+  placement: Placement;
+  workloads: Workloads;
+} {
   const { config, database, names, places, registry, common } = base;
   const named = <T extends { id: MachineId }>(host: T): T => ({ ...host, name: names.of(host.id) });
-  return new Workloads({
+  const hosts = (): readonly Host[] => [...registry.hosts().map(named), ...libvirt.hosts()];
+  const libvirt: LibvirtHosts = openLibvirt(base, {
+    records: () => placement.libvirtHosts(),
+    heard: id => workloads.heard(id),
+  });
+  const placement: Placement = new Placement({
+    ...common,
+    files: new RuleFolder(places.root),
+    folders: new InotifyFolders(places.root),
+    store: sqliteHosts(database),
+    hosts,
+    known: () => workloads.holdings(),
+  });
+  const workloads: Workloads = new Workloads({
     ...common,
     files: new MonolithFolder(places.monoliths),
     store: sqliteWorkloads(database),
-    hosts: () => registry.hosts().map(named),
+    hosts,
     host: id => {
       const host = registry.host(id);
-      return host && named(host);
+      return host ? named(host) : libvirt.host(id);
     },
     links: new SshLinks({ ...sshTo(base), socket: AGENT_SOCKET, clock: common.clock }),
+    libvirt,
+    placer: placement,
     accel: config['workload.accel'],
   });
+  return { libvirt, placement, workloads };
 }
 
 /** Root of every node, by the key that its overlay brings. */
@@ -161,13 +191,14 @@ interface HttpNeighbours {
   readonly scripts: BootScripts;
   readonly apiTokens: ApiTokenFile;
   readonly dhcp: DhcpService | undefined;
+  readonly placement: Placement;
   readonly workloads: Workloads;
   readonly services: () => readonly Service[];
 }
 
 function openHttp(
   base: Foundation,
-  { tokens, scripts, apiTokens, dhcp, workloads, services }: HttpNeighbours,
+  { tokens, scripts, apiTokens, dhcp, placement, workloads, services }: HttpNeighbours,
 ): HttpService {
   const { config, network, places, recorder, names, meter, log, common } = base;
   const remote = new Remote({ run: sshRunner(sshTo(base)), log });
@@ -186,7 +217,7 @@ function openHttp(
     observed: exchange => recorder.observed(exchange, exchange.path === PATHS.report),
     back: backstage({
       ...base,
-      ...{ remote, tokens, services, workloads },
+      ...{ placement, remote, tokens, services, workloads },
       status: { config, network, recorder, startedAt, folders: () => names.count, dhcp },
     }),
   });

@@ -1,6 +1,8 @@
+import { HOST_STATES } from '../domain/placement/host.ts';
 import type { Usage } from '../domain/workload/status.ts';
 import type { PromMeter } from '../io/metrics.ts';
 import type { DhcpService } from '../service/dhcp/dhcp.ts';
+import type { Placement } from '../service/placement/placement.ts';
 import type { Registry } from '../service/registry/registry.ts';
 import type { TftpService } from '../service/tftp/service.ts';
 import type { Workloads } from '../service/workload/workloads.ts';
@@ -10,13 +12,17 @@ export interface FigureSources {
   readonly tftp: TftpService;
   /** Undefined where another server gives the addresses. */
   readonly dhcp: DhcpService | undefined;
+  readonly placement: Placement;
   readonly workloads: Workloads;
 }
 
 const NODE_STATES = ['booting', 'stalled', 'up', 'silent', 'unknown'] as const;
 
 /** The figures of /metrics that are looked up when somebody asks for them. */
-export function addFigures(meter: PromMeter, { registry, tftp, dhcp, workloads }: FigureSources): void {
+export function addFigures(
+  meter: PromMeter,
+  { registry, tftp, dhcp, placement, workloads }: FigureSources,
+): void {
   meter.sample({
     name: 'pxen_nodes',
     about: 'Machines that were ever seen, by state.',
@@ -35,6 +41,7 @@ export function addFigures(meter: PromMeter, { registry, tftp, dhcp, workloads }
     read: () => [['', tftp.transfers]],
   });
   addWorkloadFigures(meter, workloads);
+  addPlacementFigures(meter, placement);
   if (!dhcp) return;
   meter.sample({
     name: 'pxen_dhcp_datagrams_total',
@@ -112,6 +119,23 @@ function addWorkloadFigures(meter: PromMeter, workloads: Workloads): void {
           return value === undefined ? [] : [[[status.name, node], value] as const];
         }),
     });
+}
+
+function addPlacementFigures(meter: PromMeter, placement: Placement): void {
+  meter.sample({
+    name: 'pxen_hosts',
+    about: 'Hosts for workloads, by what they take.',
+    kind: 'gauge',
+    label: 'state',
+    read: () => HOST_STATES.map(state => [state, placement.tallies().hosts[state] ?? 0]),
+  });
+  meter.sample({
+    name: 'pxen_places',
+    about: 'Workloads that hold a place: their start is under way, they run, or their host does not report.',
+    kind: 'gauge',
+    label: 'state',
+    read: () => Object.entries(placement.tallies().vms),
+  });
 }
 
 /** A state without nodes is 0, not absent. */

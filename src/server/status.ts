@@ -23,6 +23,8 @@ export interface StatusNow {
   readonly parts: Status['parts'];
   readonly nodes: readonly NodeSummary[];
   readonly workloads: readonly WorkloadView[] | undefined;
+  readonly hosts: Status['hosts'];
+  readonly places: Status['places'];
   readonly problems: Status['problems'];
 }
 
@@ -39,6 +41,8 @@ export function statusOf(sources: StatusSources, now: StatusNow): Status {
     dhcp: { mode: config['dhcp.mode'], leases: leasesOf(sources.dhcp) },
     nodes: countStates(now.nodes),
     workloads: now.workloads && countStates(now.workloads),
+    hosts: now.hosts,
+    places: now.places,
     overlays: { folders: sources.folders() },
     capture: recorder.usage(),
     problems: now.problems,

@@ -106,8 +106,14 @@ export class FakeAgents implements AgentLinks {
     }
     const gone = new AbortController();
     response.once('close', () => gone.abort());
+    const text = await textOf(request);
+    if (request.url?.endsWith('/guest')) {
+      this.received.push(`${request.url} ${text}@${id}`);
+      response.end(JSON.stringify({ version: '7.2.22' }));
+      return;
+    }
     try {
-      const run = agentRunSchema.parse(JSON.parse(await textOf(request)));
+      const run = agentRunSchema.parse(JSON.parse(text));
       this.received.push(`${run.verb} ${run.uuid.replace('uuid-', '')}@${id}`);
       this.runs.push(run);
       for await (const line of this.script(run, id, gone.signal)) response.write(`${JSON.stringify(line)}\n`);

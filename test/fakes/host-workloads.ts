@@ -12,7 +12,13 @@ import type {
   WorkloadStore,
 } from '../../src/domain/workload/record.ts';
 import type { WorkloadStatus } from '../../src/domain/workload/status.ts';
-import { ALPHA, BETA, HOST_KEY_LINE } from './registry.ts';
+import { ALPHA, BETA, FACTS, HOST_KEY_LINE, LOAD } from './registry.ts';
+
+/** Of a machine with room for a few workloads of one vCPU and 1 GiB. */
+export const ROOMY: Pick<Host, 'facts' | 'load'> = {
+  facts: { ...FACTS, memoryKib: 16 * 1024 * 1024 },
+  load: { ...LOAD, availableKib: 15 * 1024 * 1024 },
+};
 
 /** Two nodes: alpha has a name, beta has none. */
 export const ALPHA_HOST: Host = {
@@ -24,6 +30,7 @@ export const ALPHA_HOST: Host = {
   bootId: 'boot-1',
   reportedAt: 0,
   workloads: [],
+  ...ROOMY,
 };
 export const BETA_HOST: Host = {
   id: BETA.id,
@@ -33,6 +40,7 @@ export const BETA_HOST: Host = {
   bootId: 'boot-1',
   reportedAt: 0,
   workloads: [],
+  ...ROOMY,
 };
 
 export function statusOf(name: string, change: Partial<WorkloadStatus> = {}): WorkloadStatus {

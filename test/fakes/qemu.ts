@@ -1,19 +1,22 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { Devices } from '../../src/agent/device/devices.ts';
 import { treeUnder } from '../../src/agent/tree.ts';
+import type { ConnectMonitor, Monitor } from '../../src/agent/vm/qmp-control.ts';
 import type { Ensuring, Undo } from '../../src/agent/volume/volumes.ts';
-import type { Launched, Processes } from '../../src/agent/workload/processes.ts';
+import type { Processes, Spawned } from '../../src/agent/workload/processes.ts';
 import type { StartPorts, VolumeStore } from '../../src/agent/workload/starting.ts';
 import { Taps } from '../../src/agent/workload/taps.ts';
-import type { ConnectMonitor, Monitor } from '../../src/agent/workload/virtual-machine.ts';
 import { PxenError } from '../../src/base/error.ts';
+import type { ProcessMark } from '../../src/domain/vm/launch.ts';
 import type { Workload } from '../../src/domain/workload/workload.ts';
 import type { Exec, Execution } from '../../src/io/exec.ts';
 import { sha1 } from '../../src/io/sha1.ts';
 import { sha256 } from '../../src/io/sha256.ts';
 import type { QmpEvent } from '../../src/wire/qmp/message.ts';
 import { ManualClock } from './clock.ts';
+import { FakePci } from './pci.ts';
 
 /** A process that behaves like QEMU as seen from the agent: a pid, a monitor, an exit status. */
 export class FakeQemu {
@@ -127,6 +130,22 @@ export class FakeVolumes implements VolumeStore {
     };
   }
 
+  /** What `ensure` would refuse. */
+  trouble: PxenError | undefined;
+
+  async refuse(): Promise<void> {
+    if (this.trouble) throw this.trouble;
+  }
+
+  /** Of a workload that was only downloaded. */
+  downloaded = new Map<string, string[]>();
+
+  async abandon(uuid: string): Promise<readonly string[] | undefined> {
+    const paths = this.downloaded.get(uuid);
+    this.downloaded.delete(uuid);
+    return paths;
+  }
+
   async taken({ name }: Workload): Promise<void> {
     this.log.push(`taken ${name}`);
   }
@@ -159,6 +178,7 @@ export class FakeNode {
   readonly root = mkdtempSync(join(tmpdir(), 'pxen-fake-'));
   readonly clock = new ManualClock();
   readonly volumes = new FakeVolumes();
+  readonly pci = new FakePci(this.root);
   readonly qemus: FakeQemu[] = [];
   readonly said: string[] = [];
   /** Batches of `ip`, line by line. */
@@ -169,6 +189,8 @@ export class FakeNode {
   /** A line of a batch that `ip` fails at. */
   ipRefuses: RegExp | undefined;
   onLaunchFailure: Error | undefined;
+  /** On its PATH. */
+  programs = ['qemu-system-x86_64', 'stratovirt'];
 
   constructor() {
     this.write('proc/meminfo', 'MemAvailable:    1048576 kB\n');
@@ -193,10 +215,22 @@ export class FakeNode {
       tree,
       clock: this.clock,
       processes: this.#processes(),
+      exec: this.#exec,
       connect: this.#connect,
       taps: new Taps({ tree, exec: this.#exec, sha256 }),
+      devices: new Devices({
+        root: this.root,
+        tree,
+        exec: this.#exec,
+        write: this.pci.write,
+        say: line => this.said.push(line),
+      }),
       volumes: this.volumes,
-      facts: { cpuModels: async () => ['host', 'max', 'qemu64'], kvm: async () => ({ state: 'usable' }) },
+      facts: {
+        cpuModels: async () => ['host', 'max', 'qemu64'],
+        kvm: async () => ({ state: 'usable' }),
+        hasProgram: name => this.programs.includes(name),
+      },
       claimed: new Set(),
       sha256,
       sha1,
@@ -215,18 +249,18 @@ export class FakeNode {
   }
 
   #processes(): Processes {
-    const living = (qmpSocket: string): FakeQemu | undefined =>
-      this.qemus.find(qemu => qemu.isAlive && qmpSocket.startsWith(`${qemu.folder}/`));
+    const living = ({ word }: ProcessMark): FakeQemu | undefined =>
+      this.qemus.find(qemu => qemu.isAlive && word.startsWith(`${qemu.folder}/`));
     return {
-      launch: async (_argv, folder): Promise<Launched> => {
+      launch: async (_argv, folder): Promise<Spawned> => {
         if (this.onLaunchFailure) throw this.onLaunchFailure;
         const qemu = new FakeQemu(1000 + this.qemus.length, folder.path);
         this.qemus.push(qemu);
         this.onLaunch(qemu);
         return { ended: qemu.ended, kill: () => qemu.end(137) };
       },
-      isQemu: (pid, qmpSocket) => living(qmpSocket)?.pid === pid,
-      findQemu: qmpSocket => living(qmpSocket)?.pid,
+      bears: (pid, mark) => living(mark)?.pid === pid,
+      find: mark => living(mark)?.pid,
       kill: pid => {
         const qemu = this.qemus.find(one => one.pid === pid);
         if (!qemu?.isStuck) qemu?.end(137);

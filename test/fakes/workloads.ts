@@ -10,6 +10,7 @@ import {
   DRIVERS,
   ENGINES,
   INTERFACES,
+  type Interface,
   type Nic,
   type Quality,
   RATE_UNITS,
@@ -20,9 +21,10 @@ import {
 } from '../../src/domain/workload/workload.ts';
 
 const word = fc.stringMatching(/^[A-Za-z0-9._-]{1,64}$/).filter(text => text !== '.' && text !== '..');
+/** No U+FFFD: where a file has one, it was not UTF-8 (see domain/workload/lines.ts). */
 const name = fc
   .oneof(fc.stringMatching(/^[ -.0-~]{1,128}$/), fc.string({ unit: 'grapheme', minLength: 1, maxLength: 20 }))
-  .filter(text => /^[^\p{C}\p{Zl}\p{Zp}/]{1,128}$/u.test(text) && text.trim() === text);
+  .filter(text => /^[^\p{C}\p{Zl}\p{Zp}/\ufffd]{1,128}$/u.test(text) && text.trim() === text);
 const segment = fc
   .oneof(
     fc.stringMatching(/^[a-z0-9 .,=#_-]{1,20}$/),
@@ -251,12 +253,29 @@ function byKey<T>(items: readonly T[], of: (item: T) => number | string): T[] {
   return items.toSorted((a, b) => (of(a) < of(b) ? -1 : 1));
 }
 
-/** Any workload at all that a file can describe, whether its engine can do all of it or not. */
-/** The board has places for four drives. */
-function withRoomOnIde(volumes: readonly Volume[]): Volume[] {
-  const onIde = volumes.filter(each => each.interface === 'ide');
-  return volumes.map(each => (onIde.indexOf(each) < 4 ? each : { ...each, interface: 'scsi' }));
+/** How many the board has places for. */
+const ROOM: Readonly<Partial<Record<Interface, number>>> = { ide: 4, floppy: 2, pflash: 2 };
+
+function withRoom(volumes: readonly Volume[]): Volume[] {
+  return volumes.map(each => {
+    const alike = volumes.filter(other => other.interface === each.interface);
+    const most = (each.interface && ROOM[each.interface]) ?? Number.POSITIVE_INFINITY;
+    return alike.indexOf(each) < most ? each : { ...each, interface: 'scsi' };
+  });
 }
+
+/** Not every device has a serial number and a name. */
+function withKnownKeys(volume: Volume): Volume {
+  const { alias: given, interface: on, serial } = volume;
+  const isPlain = on === 'floppy' || on === 'pflash';
+  return {
+    ...volume,
+    serial: isPlain ? undefined : serial,
+    alias: on === 'pflash' ? undefined : given,
+  };
+}
+
+/** Any workload at all that a file can describe, whether its engine can do all of it or not. */
 
 export const furnishedWorkload: fc.Arbitrary<Workload> = fc
   .record({
@@ -288,8 +307,9 @@ export const furnishedWorkload: fc.Arbitrary<Workload> = fc
       balloon: hugepages === undefined ? rest.balloon : undefined,
       iothreads: iothreads?.map((threadName, id) => ({ id, name: threadName })),
       devices: rest.devices && byKey(rest.devices, ({ id }) => id),
-      volumes: withRoomOnIde(distinctly(volumes, taken)).map(each => ({
-        ...each,
+      bios: volumes.some(each => each.interface === 'pflash') ? undefined : rest.bios,
+      volumes: withRoom(distinctly(volumes, taken)).map(each => ({
+        ...withKnownKeys(each),
         iothread: each.type === 'qcow2' && (each.interface ?? 'virtio') === 'virtio' ? thread() : undefined,
       })),
       nics: distinctly(nics, taken).map(each => ({ ...each, iothread: thread() })),

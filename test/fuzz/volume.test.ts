@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { judgeAnswer, strongValidator } from '../../src/domain/download/answer.ts';
 import { kindOf } from '../../src/domain/volume/content.ts';
-import { judgeContent } from '../../src/domain/volume/judge.ts';
+import { judgeContent, judgeSource } from '../../src/domain/volume/judge.ts';
 import { parseQcow2 } from '../../src/domain/volume/qcow2.ts';
 import { qcow2Header } from '../fakes/volumes.ts';
 import { budget, FUZZ_TIME } from './budget.ts';
@@ -37,6 +37,9 @@ test(
         const harmless =
           image.backingFile === undefined && image.dataFile === undefined && image.encryption === 'none';
         expect(trouble === undefined).toBe(harmless);
+        const asRaw = judgeSource({ type: 'qcow2', format: 'raw' }, head);
+        expect(asRaw === 'convert').toBe(harmless);
+        expect(asRaw).not.toBe('take');
         if (!harmless) return;
         const view = new DataView(head.buffer, head.byteOffset, head.byteLength);
         expect(view.getBigUint64(8)).toBe(0n);

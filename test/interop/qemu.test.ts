@@ -106,6 +106,7 @@ const events: QmpEvent[] = [];
 function connect(timeout = PATIENCE): Promise<QmpMonitor> {
   events.length = 0;
   return QmpMonitor.connect(join(stateFolder, STATE_FILES.qmp), {
+    called: 'QEMU',
     timeout,
     onEvent: event => events.push(event),
   });
@@ -344,6 +345,25 @@ describe('QEMU says itself that it has what the file asks for', () => {
     expect(await onBus('scsi-hd')).toEqual([['vol6', 'SN6', expect.stringMatching(/\/scsi\.0$/)]]);
     expect(await property(monitor, '/machine/peripheral/rootfs', 'drive')).toBe('vol0');
     expect(await property(monitor, '/machine/peripheral/disc', 'drive')).toBe('vol7');
+    monitor.close();
+  });
+
+  test('flash memory, in which the firmware is, and the drives of the floppy controller', async () => {
+    const monitor = await asked('flash');
+    const attached = (await monitor.execute('query-block')) as (Deep & { qdev?: string })[];
+    expect(attached.map(({ device, qdev }) => [device, qdev?.replace(/\[\d+\]/g, '')])).toEqual([
+      ['vol0', '/machine/system.flash0'],
+      ['vol1', '/machine/system.flash1'],
+      ['vol2', '/machine/peripheral-anon/device/virtio-backend'],
+      ['vol3', '/machine/peripheral-anon/device'],
+      ['vol4', 'second'],
+    ]);
+    expect((await devices(monitor, 'floppy', 'drive', 'unit')).sort()).toEqual([
+      ['vol3', 0],
+      ['vol4', 1],
+    ]);
+    const place = await monitor.execute('human-monitor-command', { 'command-line': 'info qtree' });
+    expect(place).toMatch(/dev: isa-fdc/);
     monitor.close();
   });
 

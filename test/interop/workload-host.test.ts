@@ -8,8 +8,10 @@ import { text } from 'node:stream/consumers';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { AgentApi } from '../../src/agent/api/server.ts';
 import { treeUnder } from '../../src/agent/tree.ts';
+import type { GuestAgent } from '../../src/agent/vm/guest-agent.ts';
 import { AGENT_SOCKET, type AgentRun, CONSOLE_PROTOCOL } from '../../src/api/agent.ts';
-import { workloadConsolePath, workloadOutputPath } from '../../src/api/paths.ts';
+import { type GuestAnswer, type GuestRequest, MOST_GUEST_BYTES } from '../../src/api/guest.ts';
+import { workloadConsolePath, workloadGuestPath, workloadOutputPath } from '../../src/api/paths.ts';
 import type { Ipv4 } from '../../src/base/ipv4.ts';
 import { silentLog } from '../../src/base/ports.ts';
 import { systemClock } from '../../src/io/clock.ts';
@@ -20,6 +22,7 @@ import { type LinkTarget, SshLinks } from '../../src/io/ssh/link.ts';
 import { Workloads } from '../../src/service/workload/workloads.ts';
 import { ManualClock } from '../fakes/clock.ts';
 import { ALPHA_HOST, fileOf, MemoryFiles, MemoryWorkloads, statusOf } from '../fakes/host-workloads.ts';
+import { placementOn } from '../fakes/placement.ts';
 import { backstage, type Running, running, until } from '../unit/service/http/running.ts';
 import { NodeSshd } from './sshd.ts';
 
@@ -286,12 +289,13 @@ async function host0(): Promise<{ here: Running; workloads: Workloads; store: Me
     workloads: [statusOf('web')],
   };
   const store = new MemoryWorkloads();
-  const workloads = new Workloads({
+  const workloads: Workloads = new Workloads({
     files: new MemoryFiles(fileOf('web')),
     store,
     hosts: () => [host],
     host: () => host,
     links: links(),
+    placer: placementOn([host], () => workloads.holdings()),
     accel: 'tcg',
     clock: systemClock,
     log: silentLog,
@@ -304,6 +308,7 @@ async function host0(): Promise<{ here: Running; workloads: Workloads; store: Me
       runWorkloads: (request, onLine, abort) => workloads.run(request, onLine, abort),
       workloadOutput: (name, wanted, abort) => workloads.output(name, wanted, abort),
       workloadConsole: (name, abort) => workloads.console(name, abort),
+      workloadGuest: (name, request, abort) => workloads.guest(name, request, abort),
     },
   });
   cleanUp.push(async () => {
@@ -313,8 +318,8 @@ async function host0(): Promise<{ here: Running; workloads: Workloads; store: Me
   return { here, workloads, store };
 }
 
-/** The agent's own HTTP server, with workloads that only keep what they are told. */
-async function realAgent(): Promise<AgentRun[]> {
+/** The agent's own HTTP server, with workloads that only keep what they are told, and a guest that does this. */
+async function realAgent(answer?: GuestAgent['answer']): Promise<AgentRun[]> {
   const runs: AgentRun[] = [];
   const api = new AgentApi({
     root: sshd.root,
@@ -329,7 +334,7 @@ async function realAgent(): Promise<AgentRun[]> {
       },
       statuses: () => [],
       refresh: async () => {},
-      find: () => undefined,
+      find: () => answer && { name: 'web', state: 'running', guest: { answer } },
     } as never,
   });
   await api.start();
@@ -338,6 +343,42 @@ async function realAgent(): Promise<AgentRun[]> {
 }
 
 describe('from mesh to the agent', () => {
+  test('the agent in a guest is asked, with 4 MiB both ways', async () => {
+    const content = Buffer.alloc(MOST_GUEST_BYTES, 'abc').toString('base64');
+    const heard: GuestRequest[] = [];
+    await realAgent(async request => {
+      heard.push(request);
+      return request.ask === 'write' ? { content: request.content } : {};
+    });
+    const { here } = await host0();
+    const client = new ControlClient(here.options.controlSocket);
+    const request = { ask: 'write', path: '/x', content };
+    const { body, status } = await client.post(workloadGuestPath('web'), request);
+    expect([status, (body as GuestAnswer).content === content, heard.length]).toEqual([200, true, 1]);
+    expect(heard[0]).toEqual({ ...request, append: false });
+  });
+
+  test('a caller who hangs up is known to the agent, which stops looking at the program in the guest', async () => {
+    const { promise: over, resolve } = Promise.withResolvers<void>();
+    let asked = false;
+    await realAgent(
+      (_request, signal) =>
+        new Promise(() => {
+          asked = true;
+          signal.addEventListener('abort', () => resolve());
+        }),
+    );
+    const { here } = await host0();
+    const socket = connect(here.options.controlSocket);
+    const question = JSON.stringify({ ask: 'exec', path: 'sleep' });
+    socket.write(
+      `POST ${workloadGuestPath('web')} HTTP/1.1\r\nHost: host0\r\nContent-Type: application/json\r\nContent-Length: ${question.length}\r\n\r\n${question}`,
+    );
+    expect(await until(() => asked)).toBe(true);
+    socket.destroy();
+    await over;
+  });
+
   test('a start goes through and its lines come back', async () => {
     const runs = await realAgent();
     const { here, store } = await host0();

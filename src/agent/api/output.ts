@@ -8,6 +8,7 @@ import { StateFolder } from '../workload/folder.ts';
 import { LogFile } from '../workload/logfile.ts';
 import { delay } from '../workload/waiting.ts';
 import type { Workloads } from '../workload/workloads.ts';
+import { written } from '../workload/written.ts';
 
 export interface OutputPorts {
   readonly root: string;
@@ -74,17 +75,4 @@ async function sendMore(
     if (!machine || machine.end) return;
     await delay(clock, LOOK_EVERY);
   }
-}
-
-/** Resolves when the client has taken it, or has gone. */
-function written(response: ServerResponse, text: Uint8Array): Promise<void> {
-  return new Promise(resolve => {
-    if (response.destroyed || text.length === 0) return resolve();
-    const done = (): void => {
-      response.off('close', done);
-      resolve();
-    };
-    response.once('close', done);
-    response.write(text, done);
-  });
 }

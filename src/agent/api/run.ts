@@ -1,9 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { type AgentLine, type AgentRun, agentRunSchema, MAX_WORKLOAD_BYTES } from '../../api/agent.ts';
-import { badRequest, errorBody } from '../../api/error.ts';
+import { type AgentLine, agentRunSchema, MAX_WORKLOAD_BYTES } from '../../api/agent.ts';
+import { errorBody } from '../../api/error.ts';
 import { NDJSON } from '../../api/paths.ts';
-import { asPxenError, messageOf, PxenError } from '../../base/error.ts';
+import { asPxenError } from '../../base/error.ts';
 import type { Workloads } from '../workload/workloads.ts';
+import { requestOf } from './body.ts';
 
 /** JSON may write a character as six (`\u00e4`); every other uuid takes up to 67 bytes with its quotes. */
 const MAX_BODY = 6 * MAX_WORKLOAD_BYTES + 65_536 * 67 + 16 * 1024;
@@ -19,7 +20,7 @@ export async function carryOut(
   response: ServerResponse,
   workloads: Pick<Workloads, 'run'>,
 ): Promise<void> {
-  const run = parseRun(await bodyOf(request));
+  const run = await requestOf(request, MAX_BODY, 'the command for a workload', agentRunSchema);
   response.writeHead(200, { 'content-type': NDJSON });
   const tell = (line: AgentLine): void => {
     const isExpendable = 'progress' in line && response.writableLength > MOST_UNREAD;
@@ -31,29 +32,4 @@ export async function carryOut(
     tell(errorBody(asPxenError(thrown)));
   }
   response.end();
-}
-
-function parseRun(text: string): AgentRun {
-  let body: unknown;
-  try {
-    body = JSON.parse(text);
-  } catch (cause) {
-    throw new PxenError('BAD_REQUEST', `the request is no JSON: ${messageOf(cause)}`, { cause });
-  }
-  const parsed = agentRunSchema.safeParse(body);
-  if (!parsed.success) throw badRequest('the command for a workload', parsed.error);
-  return parsed.data;
-}
-
-/** Rejects when it is too long, and when the connection ends before it does. */
-async function bodyOf(request: IncomingMessage): Promise<string> {
-  const pieces: Buffer[] = [];
-  let size = 0;
-  // Not destroyed: who sends too much shall still hear so.
-  for await (const piece of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
-    size += piece.length;
-    if (size > MAX_BODY) throw new PxenError('BAD_REQUEST', `the request has more than ${MAX_BODY} bytes`);
-    pieces.push(piece);
-  }
-  return Buffer.concat(pieces).toString('utf8');
 }

@@ -10,6 +10,7 @@ import type { Tree } from '../tree.ts';
 import type { Workloads } from '../workload/workloads.ts';
 import { sendError, sendJson } from './answer.ts';
 import { ConsoleDoor } from './console.ts';
+import { askGuest } from './guest.ts';
 import { sendOutput } from './output.ts';
 import { carryOut } from './run.ts';
 
@@ -23,7 +24,7 @@ export interface ApiPorts {
 }
 
 /** A folder or file in place of `:uuid` is told from `/` only after it was decoded. */
-const ONE_WORKLOAD = /^\/v1\/workloads\/([^/]+)\/(output|console)$/;
+const ONE_WORKLOAD = /^\/v1\/workloads\/([^/]+)\/(output|console|guest)$/;
 
 /** What host0 asks of this node, on a unix socket that only root can open; see api/agent.ts. */
 export class AgentApi {
@@ -86,6 +87,8 @@ export class AgentApi {
         return carryOut(request, response, workloads);
       case 'GET output':
         return sendOutput(response, decodedUuid(encoded), url.searchParams, this.#ports);
+      case 'POST guest':
+        return askGuest(request, response, decodedUuid(encoded), workloads);
       case 'GET console':
         throw new PxenError('BAD_REQUEST', 'a console is asked for with Upgrade: pxen-console');
       default:

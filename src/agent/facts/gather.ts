@@ -1,4 +1,5 @@
 import { boundedFacts, type Facts, type Kvm, type Load, type Software } from '../../domain/node/facts.ts';
+import type { Engine } from '../../domain/vm/capabilities.ts';
 import type { Tree } from '../tree.ts';
 import { parseCpuinfo } from './cpu.ts';
 import { disks, pciDevices } from './devices.ts';
@@ -13,6 +14,8 @@ export interface Surroundings {
   /** Found out after the first report, see probe.ts. */
   readonly kvm: Kvm;
   readonly qemu: string | undefined;
+  /** What it can run workloads with. */
+  readonly engines: readonly Engine[];
 }
 
 export function gatherFacts(tree: Tree, around: Surroundings): Facts {
@@ -46,6 +49,7 @@ function software(tree: Tree, around: Surroundings): Software {
     node: around.nodeVersion,
     agent: around.agentVersion,
     qemu: around.qemu,
+    engines: around.engines,
   };
 }
 

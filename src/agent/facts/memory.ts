@@ -1,10 +1,7 @@
 import type { Hugepages } from '../../domain/node/facts.ts';
 import type { Tree } from '../tree.ts';
 
-/** A line of /proc/meminfo such as `MemAvailable:   1012345 kB`, in KiB; 0 when it is not there. */
-export function meminfoKib(meminfo: string, key: string): number {
-  return Number(new RegExp(`^${key}:\\s+(\\d+) kB$`, 'm').exec(meminfo)?.[1] ?? 0);
-}
+export { meminfoKib } from '../../domain/node/meminfo.ts';
 
 export function hugepages(tree: Tree): Hugepages[] {
   const root = '/sys/kernel/mm/hugepages';

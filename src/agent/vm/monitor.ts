@@ -6,6 +6,8 @@ import type { QmpEvent } from '../../wire/qmp/message.ts';
 import { type QmpAction, QmpSession } from '../../wire/qmp/session.ts';
 
 export interface MonitorOptions {
+  /** The engine, as sentences call it. */
+  readonly called: string;
   /** Milliseconds until commands can go out; QEMU makes its socket some time after it was spawned. */
   readonly timeout: number;
   readonly clock?: Clock | undefined;
@@ -14,7 +16,7 @@ export interface MonitorOptions {
   readonly onEvent?: ((event: QmpEvent) => void) | undefined;
 }
 
-/** Milliseconds that QEMU may take for the answer to a command. */
+/** Milliseconds that an engine may take for the answer to a command. */
 const ANSWER_TIMEOUT = 5000;
 /** Milliseconds between two tries to connect: little beside the 50 ms and more that QEMU takes to start. */
 const RETRY = 10;
@@ -27,13 +29,14 @@ interface Waiting {
 }
 
 /**
- * A connection to a running QEMU through its QMP socket; QEMU serves one at a time. Several commands may be in flight.
+ * A connection to a running engine through its QMP socket; it serves one at a time. Several commands may be in flight.
  * When the connection ends all of them are rejected, and so is every later one.
  */
 export class QmpMonitor {
   /** The connection is over, whoever ended it. Never rejects. */
   readonly closed: Promise<void>;
   readonly #socket: Socket;
+  readonly #called: string;
   readonly #clock: Clock;
   readonly #onEvent: (event: QmpEvent) => void;
   readonly #session = new QmpSession();
@@ -41,24 +44,32 @@ export class QmpMonitor {
   readonly #waiting = new Map<number, Waiting>();
   #ended: PxenError | undefined;
 
-  private constructor(socket: Socket, clock: Clock, onEvent: (event: QmpEvent) => void) {
+  private constructor(
+    socket: Socket,
+    {
+      called,
+      clock,
+      onEvent,
+    }: Pick<MonitorOptions, 'called'> & { clock: Clock; onEvent: (event: QmpEvent) => void },
+  ) {
     this.#socket = socket;
+    this.#called = called;
     this.#clock = clock;
     this.#onEvent = onEvent;
     this.closed = new Promise(resolve => socket.once('close', () => resolve()));
   }
 
-  /** Waits for the socket and for QEMU's greeting. Rejects with TIMEOUT, or with WORKLOAD_FAILED when QEMU goes away or speaks no QMP. */
+  /** Waits for the socket and for the greeting. Rejects with TIMEOUT, or with WORKLOAD_FAILED when the engine goes away or speaks no QMP. */
   static async connect(path: string, options: MonitorOptions): Promise<QmpMonitor> {
-    const { clock = systemClock, onEvent = () => {}, signal, timeout } = options;
+    const { called, clock = systemClock, onEvent = () => {}, signal, timeout } = options;
     const deadline = clock.elapsed() + timeout;
-    const socket = await openSocket(path, { clock, deadline, signal });
-    const monitor = new QmpMonitor(socket, clock, onEvent);
+    const socket = await openSocket(path, { called, clock, deadline, signal });
+    const monitor = new QmpMonitor(socket, { called, clock, onEvent });
     await monitor.#greet(path, deadline, signal);
     return monitor;
   }
 
-  /** What QEMU answers. Rejects with WORKLOAD_FAILED and QEMU's own words, or with TIMEOUT; then its answer is not waited for any more. */
+  /** What the engine answers. Rejects with WORKLOAD_FAILED and its own words, or with TIMEOUT; then its answer is not waited for any more. */
   execute(command: string, args?: object, timeoutMs: number = ANSWER_TIMEOUT): Promise<unknown> {
     if (this.#ended) return Promise.reject(unanswered(command, this.#ended));
     const { promise, resolve, reject } = Promise.withResolvers<unknown>();
@@ -69,18 +80,18 @@ export class QmpMonitor {
     return promise;
   }
 
-  /** QEMU runs on. */
+  /** The engine runs on. */
   close(): void {
     this.#end(new PxenError('WORKLOAD_FAILED', 'the QMP connection was closed'));
   }
 
   async #greet(path: string, deadline: number, signal: AbortSignal | undefined): Promise<void> {
-    const giveUp = (): void => this.#end(givenUp(path, signal));
+    const giveUp = (): void => this.#end(givenUp(path, this.#called, signal));
     const callOff = this.#clock.after(deadline - this.#clock.elapsed(), () =>
       this.#end(
         new PxenError(
           'TIMEOUT',
-          `${path}: QEMU did not greet in time; it serves one QMP connection at a time`,
+          `${path}: ${this.#called} did not greet in time; it serves one QMP connection at a time`,
         ),
       ),
     );
@@ -103,7 +114,9 @@ export class QmpMonitor {
       cause = error;
     });
     this.#socket.on('close', () =>
-      this.#end(new PxenError('WORKLOAD_FAILED', 'QEMU ended its QMP connection', cause ? { cause } : {})),
+      this.#end(
+        new PxenError('WORKLOAD_FAILED', `${this.#called} ended its QMP connection`, cause ? { cause } : {}),
+      ),
     );
   }
 
@@ -120,14 +133,16 @@ export class QmpMonitor {
         return;
       case 'refused': {
         const waiting = this.#take(action.id);
-        waiting?.reject(new PxenError('WORKLOAD_FAILED', `QEMU refused ${waiting.command}: ${action.desc}`));
+        waiting?.reject(
+          new PxenError('WORKLOAD_FAILED', `${this.#called} refused ${waiting.command}: ${action.desc}`),
+        );
         return;
       }
       case 'event':
         this.#onEvent(action.event);
         return;
       case 'broken':
-        this.#end(new PxenError('WORKLOAD_FAILED', `QEMU does not speak QMP: ${action.reason}`));
+        this.#end(new PxenError('WORKLOAD_FAILED', `${this.#called} does not speak QMP: ${action.reason}`));
     }
   }
 
@@ -142,7 +157,10 @@ export class QmpMonitor {
     this.#session.forget(id);
     const waiting = this.#take(id);
     waiting?.reject(
-      new PxenError('TIMEOUT', `QEMU did not answer ${waiting.command} within ${timeoutMs / 1000} s`),
+      new PxenError(
+        'TIMEOUT',
+        `${this.#called} did not answer ${waiting.command} within ${timeoutMs / 1000} s`,
+      ),
     );
   }
 
@@ -160,29 +178,32 @@ function unanswered(command: string, reason: PxenError): PxenError {
   return new PxenError('WORKLOAD_FAILED', `no answer to ${command}: ${reason.message}`, { cause: reason });
 }
 
-function givenUp(path: string, signal: AbortSignal | undefined): PxenError {
+function givenUp(path: string, called: string, signal: AbortSignal | undefined): PxenError {
   const reason: unknown = signal?.reason;
   return reason instanceof PxenError
     ? reason
-    : new PxenError('WORKLOAD_FAILED', `${path}: connecting to QEMU was given up`);
+    : new PxenError('WORKLOAD_FAILED', `${path}: connecting to ${called} was given up`);
 }
 
 interface Patience {
+  readonly called: string;
   readonly clock: Clock;
   /** By `clock.elapsed()`. */
   readonly deadline: number;
   readonly signal: AbortSignal | undefined;
 }
 
-async function openSocket(path: string, { clock, deadline, signal }: Patience): Promise<Socket> {
+async function openSocket(path: string, { called, clock, deadline, signal }: Patience): Promise<Socket> {
   for (;;) {
-    if (signal?.aborted) throw givenUp(path, signal);
+    if (signal?.aborted) throw givenUp(path, called, signal);
     const socket = await tryToOpen(path);
     if ('write' in socket) return socket;
     if (!isNotThereYet(socket))
       throw new PxenError('WORKLOAD_FAILED', `${path}: ${messageOf(socket)}`, { cause: socket });
     if (clock.elapsed() >= deadline)
-      throw new PxenError('TIMEOUT', `${path}: QEMU did not open its QMP socket in time`, { cause: socket });
+      throw new PxenError('TIMEOUT', `${path}: ${called} did not open its QMP socket in time`, {
+        cause: socket,
+      });
     await new Promise<void>(resolve => clock.after(RETRY, resolve));
   }
 }

@@ -10,6 +10,7 @@ import {
   MARKER_SUFFIX,
   type Marker,
   markerSchema,
+  type VolumeRecord,
 } from '../../domain/volume/record.ts';
 import { writeAtomic } from '../../io/files/atomic.ts';
 import { headOf } from '../../io/files/head.ts';
@@ -67,6 +68,18 @@ export class Ledgers {
   async forget(uuid: string): Promise<void> {
     this.#ledgers.delete(uuid);
     await this.save(uuid);
+  }
+
+  /** Whoever shares a file has brought it from now on: the last one deletes it. */
+  async bequeath(uuid: string, { path, ...brought }: VolumeRecord): Promise<void> {
+    for (const ledger of this.others(uuid)) {
+      if (!ledger.volumes.some(other => other.path === path)) continue;
+      const volumes = ledger.volumes.map(other =>
+        other.path === path ? { ...brought, path, id: other.id, used: other.used } : other,
+      );
+      this.set({ ...ledger, volumes });
+      await this.save(ledger.uuid);
+    }
   }
 
   #fileOf(uuid: string): string {

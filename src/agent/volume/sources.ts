@@ -1,41 +1,22 @@
 import { link } from 'node:fs/promises';
-import { quote } from '../../base/diagnostic.ts';
 import { PxenError, systemCode } from '../../base/error.ts';
 import type { Clock } from '../../base/ports.ts';
 import { shown } from '../../domain/download/shown.ts';
-import { judgeContent } from '../../domain/volume/judge.ts';
-import type { Volume } from '../../domain/workload/workload.ts';
 import { isUnchanged } from '../../io/files/ask.ts';
 import { copyWhole } from '../../io/files/copying.ts';
 import type { download } from '../../io/files/download.ts';
-import { headOf } from '../../io/files/head.ts';
-import type { Accept } from '../../io/files/part.ts';
-import type { OnProgress } from '../../io/files/progress.ts';
+import { convertedPath } from '../../io/files/part.ts';
+import type { Limits } from '../../io/files/space.ts';
+import type { Images } from './images.ts';
+import { Intake, inspect } from './intake.ts';
 import type { Places } from './place.ts';
-
-/** A volume with a source that is to come to its path. */
-export interface Wanted {
-  readonly volume: Volume & { readonly source: string };
-  readonly progress: OnProgress;
-  readonly signal: AbortSignal;
-}
-
-export interface Obtained {
-  readonly sha256: string;
-  /** By which the source tells whether it is still the same. */
-  readonly validator?: string | undefined;
-}
-
-/** A file on this node that came from the same source and that nobody has written into. */
-export interface Donor extends Obtained {
-  readonly path: string;
-  /** Somebody may write into it later on. */
-  readonly writable: boolean;
-}
+import { Underway, unlessGone } from './underway.ts';
+import type { Donor, Obtained, Wanted } from './wanted.ts';
 
 export interface SourcePorts {
   readonly places: Places;
   readonly http: typeof download;
+  readonly images: Pick<Images, 'convert'>;
   readonly clock: Clock;
 }
 
@@ -50,7 +31,8 @@ export class Sources {
 
   /** `donors` is asked when it is certain that nobody fetches the same right now. */
   async obtain(wanted: Wanted, donors: () => Promise<readonly Donor[]>): Promise<Obtained> {
-    const key = `${wanted.volume.source} ${wanted.volume.sha256 ?? ''}`;
+    const { format, sha256 = '', source } = wanted.volume;
+    const key = `${source} ${format === 'raw' ? format : ''} ${sha256}`;
     while (true) {
       const underway = this.#underway.get(key);
       if (!underway) return this.#lead(key, wanted, donors);
@@ -93,16 +75,24 @@ export class Sources {
     return isUnchanged(new URL(source), validator, this.#d.clock, signal);
   }
 
-  async #fetch({ signal, volume }: Wanted, { tell: onProgress }: Underway): Promise<Obtained> {
+  async #fetch({ signal, volume }: Wanted, { tell: progress }: Underway): Promise<Obtained> {
     const { clock, http, places } = this.#d;
     const { path, sha256, source } = volume;
     const limits = await places.limits(path);
-    const accept = inspected(volume);
-    const rest = { to: places.real(path), sha256, signal, clock, onProgress, limits, accept };
-    if (source.startsWith('/')) return this.#copySource(source, rest);
-    return http({ url: new URL(source), ...rest }).catch(error => {
-      throw withAdvice(error, volume);
-    });
+    const intake = this.#intake({ volume, progress, signal }, limits);
+    const { accept } = intake;
+    const rest = { to: places.real(path), sha256, signal, clock, onProgress: progress, limits, accept };
+    const fetching = source.startsWith('/')
+      ? this.#copySource(source, rest)
+      : http({ url: new URL(source), ...rest }).catch(error => {
+          throw withAdvice(error, volume);
+        });
+    return { ...(await fetching), converted: intake.converted };
+  }
+
+  #intake(wanted: Wanted, limits: Limits): Intake {
+    const { images, places } = this.#d;
+    return new Intake(wanted, { images, limits, draft: convertedPath(places.real(wanted.volume.path)) });
   }
 
   async #copySource(source: string, rest: Omit<Parameters<typeof copyWhole>[0], 'from'>): Promise<Obtained> {
@@ -112,26 +102,41 @@ export class Sources {
   }
 
   /** As a hard link where nobody will write into it, else as a copy. */
-  async #copy(donor: Donor, { progress, signal, volume }: Wanted): Promise<Obtained> {
-    const { clock, places } = this.#d;
+  async #copy(donor: Donor, wanted: Wanted): Promise<Obtained> {
+    const { places } = this.#d;
+    const { volume } = wanted;
     const [from, to] = [places.real(donor.path), places.real(volume.path)];
-    const { sha256, validator } = donor;
+    const { converted, sha256, validator } = donor;
     if (from === to) {
-      await inspect(to, volume);
-      return { sha256, validator };
+      await inspect(to, volume, converted);
+      return { sha256, validator, converted };
     }
     const linkable = !volume.writable && !donor.writable;
-    if (linkable && (await this.#linked(from, to, volume))) return { sha256, validator };
-    const accept = inspected(volume);
-    const limits = await places.limits(volume.path);
-    await copyWhole({ from, to, sha256, signal, onProgress: progress, clock, limits, accept });
-    return { sha256, validator };
+    if (linkable && (await this.#linked(from, to, donor, volume))) return { sha256, validator, converted };
+    return { sha256, validator, converted: await this.#copyDonor(donor, wanted) };
   }
 
-  /** False: the file system has no links, or not between these two places. */
-  async #linked(from: string, to: string, volume: Wanted['volume']): Promise<boolean> {
+  /** True: it is a raw disk that was a qcow2 image. The checksum is of what the source gave, not of that disk. */
+  async #copyDonor({ converted, path, sha256 }: Donor, wanted: Wanted): Promise<boolean> {
+    const { clock, images, places } = this.#d;
+    const { progress: onProgress, signal, volume } = wanted;
+    const [from, to] = [places.real(path), places.real(volume.path)];
+    const limits = await places.limits(volume.path);
+    if (converted) {
+      const how = { from, to, draft: convertedPath(to), format: 'raw', what: path } as const;
+      await images.convert({ ...how, limits, signal, onProgress });
+      return true;
+    }
+    const intake = this.#intake(wanted, limits);
+    const { accept } = intake;
+    await copyWhole({ from, to, sha256, signal, onProgress, clock, limits, accept });
+    return intake.converted;
+  }
+
+  /** False: the file system has no links, or not between these two places, or the volume is to have another format. */
+  async #linked(from: string, to: string, donor: Donor, volume: Wanted['volume']): Promise<boolean> {
     try {
-      await inspect(from, volume);
+      if ((await inspect(from, volume, donor.converted)) === 'convert') return false;
       await link(from, to);
       return true;
     } catch (error) {
@@ -144,95 +149,6 @@ export class Sources {
   async #versionOf(path: string): Promise<string | undefined> {
     return (await this.#d.places.look(path)).version;
   }
-}
-
-/** Nothing of the wrong kind gets the name of a volume. */
-function inspected(volume: Volume): Accept {
-  return async (file, place) => {
-    await inspect(file, volume);
-    await place();
-  };
-}
-
-async function inspect(file: string, volume: Volume): Promise<void> {
-  const trouble = judgeContent(volume.type, await headOf(file), volume.format);
-  if (trouble === undefined) return;
-  const key = `platform.volume.${volume.id}.source`;
-  throw new PxenError('WORKLOAD_INVALID', `${key}: ${quote(shownSource(volume.source ?? ''))} ${trouble}`);
-}
-
-/** A file that one volume fetches and others wait for. */
-class Underway {
-  readonly #leader: Wanted;
-  readonly #listeners = new Set<OnProgress>();
-  readonly #followers: Promise<unknown>[] = [];
-  readonly #done = Promise.withResolvers<Donor>();
-
-  constructor(leader: Wanted) {
-    this.#leader = leader;
-    this.#listeners.add(leader.progress);
-    // Nobody may be waiting.
-    this.#done.promise.catch(() => {});
-  }
-
-  /**
-   * Waits for the file and places it. Undefined: somebody else has to fetch it, because the one who did was stopped, has
-   * thrown it away, or did not like it for a reason of his own.
-   */
-  join(wanted: Wanted, place: (donor: Donor) => Promise<Obtained>): Promise<Obtained | undefined> {
-    this.#listeners.add(wanted.progress);
-    const joined = this.#wait(wanted).then(donor => donor && unlessGone(place(donor)));
-    this.#followers.push(joined.catch(() => {}));
-    return joined;
-  }
-
-  readonly tell: OnProgress = (received, total) => {
-    for (const listener of this.#listeners) listener(received, total);
-  };
-
-  succeed(donor: Donor): void {
-    this.#done.resolve(donor);
-  }
-
-  fail(error: unknown): void {
-    this.#done.reject(error);
-  }
-
-  async followed(): Promise<void> {
-    await Promise.all(this.#followers);
-  }
-
-  async #wait({ progress, signal, volume }: Wanted): Promise<Donor | undefined> {
-    try {
-      return await Promise.race([this.#done.promise, stopped(signal, volume.source)]);
-    } catch (error) {
-      const { format, type } = this.#leader.volume;
-      const others = this.#leader.signal.aborted || type !== volume.type || format !== volume.format;
-      if (signal.aborted || !others) throw error;
-      return undefined;
-    } finally {
-      this.#listeners.delete(progress);
-    }
-  }
-}
-
-/** Undefined when the file that was to be copied is not there any more. */
-async function unlessGone(copying: Promise<Obtained>): Promise<Obtained | undefined> {
-  try {
-    return await copying;
-  } catch (error) {
-    if (error instanceof PxenError && error.code === 'FILE_MISSING') return undefined;
-    throw error;
-  }
-}
-
-/** Rejects when the signal ends the wait. */
-function stopped(signal: AbortSignal, source: string): Promise<never> {
-  return new Promise((_resolve, reject) => {
-    const stop = (): void => reject(new PxenError('DOWNLOAD_FAILED', `${shownSource(source)}: stopped`));
-    if (signal.aborted) stop();
-    else signal.addEventListener('abort', stop, { once: true });
-  });
 }
 
 /** The way to the server is missing, or its name. */
@@ -250,11 +166,6 @@ function withAdvice(error: unknown, { id, source }: Wanted['volume']): unknown {
     `and then say platform.volume.${id}.source=http://host0/isos/${name}`,
   ];
   return new PxenError(error.code, error.message, { cause: error, details });
-}
-
-/** Without the password that a URL may hold. */
-export function shownSource(source: string): string {
-  return source.startsWith('/') ? source : shown(new URL(source));
 }
 
 function missing(path: string, cause: unknown): PxenError {

@@ -2,20 +2,27 @@ import { quote, several } from '../../base/diagnostic.ts';
 import { asPxenError, PxenError } from '../../base/error.ts';
 import type { Clock } from '../../base/ports.ts';
 import { decideVolume, type Found, isDonor, isOwn, volumeProblems } from '../../domain/volume/decide.ts';
+import { withFormats } from '../../domain/volume/format.ts';
 import { judgeContent } from '../../domain/volume/judge.ts';
 import type { Ledger, VolumeRecord } from '../../domain/volume/record.ts';
 import type { Volume, Workload } from '../../domain/workload/workload.ts';
+import { type Exec, exec as execute } from '../../io/exec.ts';
 import { download } from '../../io/files/download.ts';
 import { dropPart } from '../../io/files/part.ts';
+import { Arrival, askedOf, type Examined, recordOf } from './arrival.ts';
+import { Images } from './images.ts';
 import { Ledgers, readMarker, removeMarker, writeMarker } from './ledgers.ts';
 import { Places } from './place.ts';
-import { type Donor, Sources, type Wanted } from './sources.ts';
+import { Sources } from './sources.ts';
+import type { Donor, Obtained, Wanted } from './wanted.ts';
 
 export interface VolumesOptions {
   /** `/` on a node. */
   readonly root: string;
   /** Fetches a URL. */
   readonly http?: typeof download | undefined;
+  /** Runs qemu-img. */
+  readonly exec?: Exec | undefined;
   readonly clock: Clock;
   /** One plain line. */
   readonly say: (line: string) => void;
@@ -27,6 +34,8 @@ export interface Ensuring {
   readonly signal: AbortSignal;
   /** No virtual machine of the workload lives, so what a dead one has left is replaced. */
   readonly starting?: boolean | undefined;
+  /** Disks that are made take room when they are written to, and not before. Absent: true. */
+  readonly lazyAllocation?: boolean | undefined;
 }
 
 /** Takes back what one `ensure` has fetched, and nothing else. Never rejects. */
@@ -36,13 +45,15 @@ export type Undo = () => Promise<void>;
 export class Volumes {
   readonly #places: Places;
   readonly #ledgers: Ledgers;
+  readonly #images: Images;
   readonly #sources: Sources;
   readonly #say: (line: string) => void;
 
-  constructor({ clock, http = download, root, say }: VolumesOptions) {
+  constructor({ clock, exec = execute, http = download, root, say }: VolumesOptions) {
     this.#places = new Places(root);
     this.#ledgers = new Ledgers(root, say);
-    this.#sources = new Sources({ places: this.#places, http, clock });
+    this.#images = new Images({ exec, clock });
+    this.#sources = new Sources({ places: this.#places, http, images: this.#images, clock });
     this.#say = say;
   }
 
@@ -52,15 +63,25 @@ export class Volumes {
   }
 
   /**
-   * Fetches what is missing; what is there already is never overwritten. Rejects with WORKLOAD_INVALID and every problem
-   * at once, or with what kept a file from coming, and then nothing is left of what it fetched. The undo is for a start
-   * that fails later on; a download ignores it.
+   * Rejects with WORKLOAD_INVALID and every problem at once where `ensure` would do so before it fetches anything. Changes
+   * nothing.
    */
-  async ensure(workload: Workload, on: Ensuring): Promise<Undo> {
-    for (const { path } of workload.volumes) await this.#places.refuseDetour(path);
-    const found = await this.#look(workload, on.starting !== true);
-    const problems = await this.#contentProblems(workload, found);
-    const arrival = new Arrival(workload, this.#claim(workload, found, problems));
+  async refuse(workload: Workload, on: Pick<Ensuring, 'starting'>): Promise<void> {
+    this.#refuseProblems(await this.#examine(withFormats(workload), on));
+  }
+
+  /**
+   * Fetches or makes what is missing; what is there already is never overwritten. Rejects as `refuse` does, or with what
+   * kept a file from coming, and then nothing is left of what it brought. The undo is for a start that fails later on; a
+   * download ignores it.
+   */
+  async ensure(asked: Workload, on: Ensuring): Promise<Undo> {
+    const workload = withFormats(asked);
+    const examined = await this.#examine(workload, on);
+    this.#refuseProblems(examined);
+    // Without a pause before the claim: else another workload could get the same path.
+    const arrival = new Arrival(workload, this.#claim(examined));
+    const { found } = examined;
     const undo = (): Promise<void> => this.#undo(arrival);
     try {
       for (const volume of workload.volumes) await this.#bring(volume, found, arrival, on);
@@ -94,6 +115,22 @@ export class Volumes {
     return deleted;
   }
 
+  /**
+   * Of a workload that was downloaded and never started: deletes what was brought for it and is ephemeral. Returns the
+   * deleted paths; undefined when there is nothing of it.
+   */
+  async abandon(uuid: string): Promise<readonly string[] | undefined> {
+    const recorded = this.#ledgers.of(uuid)?.volumes;
+    await this.#ledgers.forget(uuid);
+    const brought = recorded?.filter(({ ephemeral, fetched }) => ephemeral && fetched) ?? [];
+    const deleted: string[] = [];
+    for (const record of brought) {
+      await this.#ledgers.bequeath(uuid, record);
+      if (await this.#delete(uuid, record.path)) deleted.push(record.path);
+    }
+    return recorded && deleted;
+  }
+
   /** Which paths of the workload are there, and which of these it placed itself (X-2). */
   async paths(workload: Workload): Promise<{ existing: string[]; owned: string[] }> {
     const found = await this.#look(workload);
@@ -124,6 +161,21 @@ export class Volumes {
     return found;
   }
 
+  async #examine(workload: Workload, { starting }: Pick<Ensuring, 'starting'>): Promise<Examined> {
+    for (const { path } of workload.volumes) await this.#places.refuseDetour(path);
+    const found = await this.#look(workload, starting !== true);
+    return { workload, found, contentProblems: await this.#contentProblems(workload, found) };
+  }
+
+  #refuseProblems({ contentProblems, found, workload }: Examined): void {
+    const { name, uuid } = workload;
+    const problems = [...volumeProblems(workload, found, this.#ledgers.others(uuid)), ...contentProblems];
+    if (problems.length === 0) return;
+    throw new PxenError('WORKLOAD_INVALID', `${name}: ${several(problems.length, 'problem')}`, {
+      details: problems,
+    });
+  }
+
   #isShared(uuid: string, path: string): boolean {
     return this.#ledgers.others(uuid).some(({ volumes }) => volumes.some(other => other.path === path));
   }
@@ -134,6 +186,8 @@ export class Volumes {
     for (const volume of volumes) {
       const place = found.get(volume.id) ?? { what: 'nothing' };
       if (decideVolume(uuid, volume, place).kind !== 'keep') continue;
+      // A guest may write whatever it likes into its raw disk, what looks like an image, too.
+      if (volume.format === 'raw' && isOwn(uuid, place)) continue;
       const trouble = judgeContent(volume.type, await this.#places.head(volume.path), volume.format);
       if (trouble) problems.push(`platform.volume.${volume.id}.path: ${quote(volume.path)} ${trouble}`);
     }
@@ -141,17 +195,7 @@ export class Volumes {
   }
 
   /** From here on the paths are taken, so that no other workload gets them meanwhile. Returns what was claimed before. */
-  #claim(
-    workload: Workload,
-    found: ReadonlyMap<number, Found>,
-    contentProblems: readonly string[],
-  ): Ledger | undefined {
-    const { name, uuid, volumes } = workload;
-    const problems = [...volumeProblems(workload, found, this.#ledgers.others(uuid)), ...contentProblems];
-    if (problems.length > 0)
-      throw new PxenError('WORKLOAD_INVALID', `${name}: ${several(problems.length, 'problem')}`, {
-        details: problems,
-      });
+  #claim({ found, workload: { name, uuid, volumes } }: Examined): Ledger | undefined {
     const before = this.#ledgers.of(uuid);
     const paths = volumes.map(({ path }) => path);
     const earlier = before?.volumes.filter(({ path }) => !paths.includes(path)) ?? [];
@@ -164,25 +208,42 @@ export class Volumes {
     volume: Volume,
     found: ReadonlyMap<number, Found>,
     arrival: Arrival,
-    { progress, signal }: Ensuring,
+    on: Ensuring,
   ): Promise<void> {
     const { uuid } = arrival.workload;
     const { id, path, source } = volume;
     const { kind } = decideVolume(uuid, volume, found.get(id) ?? { what: 'nothing' });
-    if (kind === 'keep' || source === undefined) return;
+    if (kind === 'keep') return;
     if (kind === 'replace') await this.#delete(uuid, path);
     arrival.folders.push(...(await this.#places.makeFolders(path)));
     arrival.paths.push(path);
-    await this.#mark(uuid, { ...volume, source });
-    const tell = (received: number, total?: number): void => progress(id, path, received, total);
-    await this.#obtain(arrival.workload, { volume: { ...volume, source }, progress: tell, signal });
+    await this.#mark(uuid, volume);
+    if (source === undefined) return this.#make(uuid, volume, on);
+    const progress = (received: number, total?: number): void => on.progress(id, path, received, total);
+    await this.#obtain(uuid, { volume: { ...volume, source }, progress, signal: on.signal });
   }
 
-  async #obtain({ uuid }: Workload, wanted: Wanted): Promise<void> {
+  async #make(uuid: string, volume: Volume, { lazyAllocation = true, signal }: Ensuring): Promise<void> {
+    const { format = 'qcow2', path, size = 0 } = volume;
+    const limits = await this.#places.limits(path);
+    const to = await this.#places.inside(path);
+    await this.#images.create({ to, format, bytes: size, lazy: lazyAllocation, limits, signal });
+    await this.#record(uuid, volume, {});
+  }
+
+  async #obtain(uuid: string, wanted: Wanted): Promise<void> {
     const { volume } = wanted;
-    const { sha256, validator } = await this.#sources.obtain(wanted, () => this.#donors(volume));
+    await this.#record(uuid, volume, await this.#sources.obtain(wanted, () => this.#donors(volume)));
+  }
+
+  async #record(
+    uuid: string,
+    volume: Volume,
+    { converted, sha256, validator }: Partial<Obtained>,
+  ): Promise<void> {
     const { version } = await this.#places.look(volume.path);
-    this.#update(uuid, { ...volume, fetched: true, used: false, sha256, validator, version });
+    const record = { ...askedOf(volume), fetched: true, used: false, sha256, converted, validator, version };
+    this.#update(uuid, record);
     await this.#ledgers.save(uuid);
   }
 
@@ -197,19 +258,20 @@ export class Volumes {
   async #donors(volume: Volume): Promise<Donor[]> {
     const donors: Donor[] = [];
     for (const record of this.#ledgers.all().flatMap(({ volumes }) => volumes)) {
-      const { path, sha256, source, validator, writable } = record;
+      const { converted, path, sha256, source, validator, writable } = record;
       if (source !== volume.source || sha256 === undefined) continue;
       const { version } = await this.#places.look(path);
-      if (isDonor(record, volume, version)) donors.push({ path, sha256, validator, writable });
+      if (isDonor(record, volume, version)) donors.push({ path, sha256, validator, writable, converted });
     }
-    return donors;
+    // One that was converted already saves another conversion.
+    return donors.toSorted((a, b) => Number(b.converted ?? false) - Number(a.converted ?? false));
   }
 
   /**
    * The marker is there before the file is: a file of ours without one would count as somebody else's when the agent
    * dies in between. What is gone after a reboot anyway needs none, but for a persistent volume it is asked for.
    */
-  async #mark(uuid: string, { ephemeral, path, sha256, source }: Wanted['volume']): Promise<void> {
+  async #mark(uuid: string, { ephemeral, path, sha256, source }: Volume): Promise<void> {
     if (ephemeral && !(await this.#places.outlivesReboot(path))) return;
     await writeMarker(this.#places.real(path), { uuid, source, sha256, ephemeral });
   }
@@ -236,29 +298,4 @@ export class Volumes {
       this.#say(`${workload.name}: cannot take back its volumes: ${asPxenError(thrown).message}`);
     }
   }
-}
-
-/** What one `ensure` has done so far. */
-class Arrival {
-  readonly workload: Workload;
-  /** What the workload had before. */
-  readonly before: Ledger | undefined;
-  /** Fetched, or about to be. */
-  readonly paths: string[] = [];
-  /** Made for them, the innermost first. */
-  readonly folders: string[] = [];
-
-  constructor(workload: Workload, before: Ledger | undefined) {
-    this.workload = workload;
-    this.before = before;
-  }
-}
-
-/** What is known of a file that is there already stays known. */
-function recordOf({ ephemeral, id, path, source, writable }: Volume, found: Found | undefined): VolumeRecord {
-  const asked = { id, path, source, writable, ephemeral };
-  const known = found?.record;
-  if (!known || known.version !== found.version)
-    return { ...asked, fetched: false, used: known?.used ?? false };
-  return { ...known, id, writable, ephemeral };
 }

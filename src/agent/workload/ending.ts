@@ -4,25 +4,29 @@ import type { Ending } from '../../domain/workload/status.ts';
 
 /** What was seen of the end of a virtual machine. */
 export interface Seen {
+  /** The engine, as sentences call it. */
+  readonly called: string;
   /** It never came to life: the agent ended in the middle of its start. */
   readonly cutOff?: boolean | undefined;
   /** `reason` of the SHUTDOWN event, a ShutdownCause of QEMU's qapi/run-state.json. */
   readonly shutdown?: string | undefined;
   /** Exit status as the shell tells it: 128 and the signal's number when one ended it. */
   readonly status?: number | undefined;
+  /** The reason in one sentence, where the engine itself tells it. */
+  readonly reason?: string | undefined;
   /** The last lines of output.log. */
   readonly output: string;
 }
 
-const SHUTDOWNS: Readonly<Record<string, string>> = {
-  'guest-shutdown': 'the guest shut down',
-  'guest-reset': 'the guest reset, which ends it',
-  'guest-panic': 'the guest panicked',
-  'host-signal': 'somebody on the node told QEMU to end, by a signal',
-  'host-qmp-quit': 'somebody on the node told QEMU to end, over its monitor',
-  'host-ui': 'somebody closed the display of QEMU',
-  'host-error': 'QEMU gave up because of an error on the node',
-  'subsystem-reset': 'QEMU reset it, which ends it',
+const SHUTDOWNS: Readonly<Record<string, (called: string) => string>> = {
+  'guest-shutdown': () => 'the guest shut down',
+  'guest-reset': () => 'the guest reset, which ends it',
+  'guest-panic': () => 'the guest panicked',
+  'host-signal': called => `somebody on the node told ${called} to end, by a signal`,
+  'host-qmp-quit': called => `somebody on the node told ${called} to end, over its monitor`,
+  'host-ui': called => `somebody closed the display of ${called}`,
+  'host-error': called => `${called} gave up because of an error on the node`,
+  'subsystem-reset': called => `${called} reset it, which ends it`,
 };
 
 /** Of the contract, see api/workload-status.ts. */
@@ -42,16 +46,18 @@ export function decideEnding(seen: Seen): Ending {
 }
 
 function reasonOf(seen: Seen, signal: string | undefined): string {
-  const { cutOff, output, shutdown, status } = seen;
+  const { called, cutOff, output, reason, shutdown, status } = seen;
   if (cutOff) return 'the agent of the node ended in the middle of its start';
-  if (signal !== undefined) return `QEMU was ended by signal ${signal}`;
-  if (shutdown !== undefined) return SHUTDOWNS[shutdown] ?? `QEMU ended it: ${shutdown}`;
+  if (signal !== undefined) return `${called} was ended by signal ${signal}`;
+  if (shutdown !== undefined) return SHUTDOWNS[shutdown]?.(called) ?? `${called} ended it: ${shutdown}`;
+  if (reason !== undefined) return reason;
   if (status !== undefined && status !== 0) {
     const words = output.trimEnd().split('\n').at(-1);
-    return `QEMU ended with status ${status}${words ? `: ${words}` : ''}`;
+    return `${called} ended with status ${status}${words ? `: ${words}` : ''}`;
   }
-  if (status === 0) return 'QEMU ended while no agent watched: its guest shut down, or somebody told it to';
-  return 'QEMU is gone, and nobody saw how it ended';
+  if (status === 0)
+    return `${called} ended while no agent watched: its guest shut down, or somebody told it to`;
+  return `${called} is gone, and nobody saw how it ended`;
 }
 
 function signalOf(status: number): string | undefined {

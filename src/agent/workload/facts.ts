@@ -1,9 +1,7 @@
-import { messageOf } from '../../base/error.ts';
 import type { Kvm } from '../../domain/node/facts.ts';
-import { AGENT_ENGINES } from '../../domain/vm/capabilities.ts';
-import type { AccelPolicy, WorkloadFacts } from '../../domain/workload/facts.ts';
-import type { Workload } from '../../domain/workload/workload.ts';
-import { type Exec, failureOf } from '../../io/exec.ts';
+import { installedEngines } from '../../domain/vm/launches.ts';
+import type { AccelPolicy, HostDevice, WorkloadFacts } from '../../domain/workload/facts.ts';
+import { ARCHITECTURES, type Workload } from '../../domain/workload/workload.ts';
 import { meminfoKib } from '../facts/memory.ts';
 import type { Tree } from '../tree.ts';
 import { hugePages } from './hugepages.ts';
@@ -14,6 +12,8 @@ export interface FactPorts {
   readonly cpuModels: () => Promise<readonly string[] | undefined>;
   /** Waits until it has been tried out. */
   readonly kvm: () => Promise<Kvm>;
+  /** Whether it is on the PATH. */
+  readonly hasProgram: (name: string) => boolean;
   /** Which paths of a workload are there. */
   readonly paths: (workload: Workload) => Promise<{ existing: string[]; owned: string[] }>;
 }
@@ -22,7 +22,11 @@ export interface FactPorts {
 export async function gatherWorkloadFacts(
   ports: FactPorts,
   workload: Workload,
-  request: { readonly accel: AccelPolicy; readonly otherUuids: readonly string[] },
+  request: {
+    readonly accel: AccelPolicy;
+    readonly otherUuids: readonly string[];
+    readonly devices: readonly HostDevice[];
+  },
 ): Promise<WorkloadFacts> {
   const { tree } = ports;
   const [cpuModels, kvm, { existing, owned }] = await Promise.all([
@@ -32,6 +36,7 @@ export async function gatherWorkloadFacts(
     ports.paths(workload),
   ]);
   return {
+    arch: ARCHITECTURES.find(arch => arch === tree.text('/proc/sys/kernel/arch')),
     memAvailableKiB: meminfoKib(tree.text('/proc/meminfo') ?? '', 'MemAvailable') || undefined,
     nproc: countOf(tree.text('/sys/devices/system/cpu/online') ?? '') || undefined,
     cpuModels,
@@ -42,9 +47,10 @@ export async function gatherWorkloadFacts(
     otherUuids: request.otherUuids,
     kvm: kvm && { usable: kvm.state === 'usable', reason: kvm.reason },
     vhostNet: tree.exists('/dev/vhost-net'),
-    engines: AGENT_ENGINES,
+    engines: installedEngines(ports.hasProgram),
     hugepages: hugePages(tree),
     vhostVsock: tree.exists('/dev/vhost-vsock'),
+    devices: request.devices,
   };
 }
 
@@ -72,47 +78,4 @@ export function asIfFetched(facts: WorkloadFacts, workload: Workload): WorkloadF
     existingPaths: [...existing, ...coming],
     ownedPaths: [...(facts.ownedPaths ?? []), ...coming],
   };
-}
-
-/** QEMU loads its modules and asks the kernel; half a second on a slow machine. */
-const HELP_TIMEOUT = 30_000;
-
-/** Asks QEMU once which CPU models it has, and again only when that failed. Undefined: it did not say. */
-export function cpuModelsOf(
-  exec: Exec,
-  signal: AbortSignal,
-  say: (line: string) => void,
-): FactPorts['cpuModels'] {
-  let asked: Promise<readonly string[] | undefined> | undefined;
-  return async () => {
-    asked ??= askCpuModels(exec, signal).catch(thrown => {
-      if (!signal.aborted) say(`which CPU models QEMU has is not known: ${messageOf(thrown)}`);
-      return undefined;
-    });
-    const models = await asked;
-    if (models === undefined) asked = undefined;
-    return models;
-  };
-}
-
-async function askCpuModels(exec: Exec, signal: AbortSignal): Promise<readonly string[]> {
-  const run = await exec('qemu-system-x86_64', ['-cpu', 'help'], { timeout: HELP_TIMEOUT, signal });
-  const failure = failureOf(run);
-  if (failure !== undefined) throw new Error(`qemu-system-x86_64 -cpu help ${failure}`);
-  const models = parseCpuModels(run.stdout);
-  if (models.length === 0) throw new Error('qemu-system-x86_64 -cpu help lists none');
-  return models;
-}
-
-/**
- * The names in `-cpu help`, versioned ones and aliases too: `x86 Penryn-v1   Intel Core 2 Duo ...` of QEMU 7, and the
- * same without `x86` since QEMU 9. The list of CPUID flags after it looks alike.
- */
-export function parseCpuModels(help: string): string[] {
-  const lines = help.split('\n');
-  const end = lines.findIndex(line => /^Recognized CPUID flags/i.test(line));
-  const names = lines
-    .slice(0, end === -1 ? undefined : end)
-    .map(line => /^(?:x86 +|\s+)(\S+)/.exec(line)?.[1]);
-  return [...new Set(names.filter(name => name !== undefined))];
 }

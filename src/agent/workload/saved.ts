@@ -1,10 +1,12 @@
 import * as z from 'zod';
 import { macSchema } from '../../api/values.ts';
 import { messageOf } from '../../base/error.ts';
+import { ENGINES, type Engine } from '../../domain/vm/capabilities.ts';
 import { decideEquipment } from '../../domain/vm/equipment.ts';
 import type { Machine, MachineNic } from '../../domain/vm/machine.ts';
 import { ACCEL_POLICIES } from '../../domain/workload/facts.ts';
 import { parseWorkload } from '../../domain/workload/parse.ts';
+import { rfcUuid } from '../../domain/workload/rfcuuid.ts';
 import type { Workload } from '../../domain/workload/workload.ts';
 
 /** What a start leaves in resolved.json, so that a later agent finds its virtual machine again. */
@@ -100,12 +102,21 @@ function withPlaces(
   };
 }
 
+/** What is still known of it. */
+interface Lost {
+  readonly uuid: string;
+  /** Its process tells. Undefined: there is none any more, and any engine will do. */
+  readonly engine: Engine | undefined;
+  readonly startedAt: number;
+  readonly sha1: (bytes: Uint8Array) => Uint8Array;
+}
+
 /** Stands for a workload whose resolved.json cannot be read: enough to see it, to stop it and to clear it away. */
-export function lostWorkload(uuid: string, startedAt: number, places: Places): Saved {
+export function lostWorkload({ engine = ENGINES[0], sha1, startedAt, uuid }: Lost, places: Places): Saved {
   const workload: Workload = {
     name: uuid,
     uuid,
-    engine: 'qemu',
+    engine,
     memory: { bytes: 0 },
     cpu: { threads: 1, mode: 'host' },
     volumes: [],
@@ -121,7 +132,7 @@ export function lostWorkload(uuid: string, startedAt: number, places: Places): S
     machine: {
       ...withPlaces(workload, places),
       accel: 'kvm',
-      rfcUuid: '',
+      rfcUuid: rfcUuid(uuid, sha1),
       console: { type: 'serial-socket' },
       nics: [],
     },

@@ -1,21 +1,17 @@
-import { join } from 'node:path';
 import type { AgentRun } from '../../api/agent.ts';
 import { several } from '../../base/diagnostic.ts';
 import { messageOf, PxenError } from '../../base/error.ts';
-import type { Sha256 } from '../../domain/machine/genid.ts';
-import { decideMachine, type Machine } from '../../domain/vm/machine.ts';
-import { qemuArgv } from '../../domain/vm/qemu/argv.ts';
-import type { WorkloadFacts } from '../../domain/workload/facts.ts';
-import { judgeOnNode, type WellFormed } from '../../domain/workload/judge.ts';
-import { workloadError } from '../../domain/workload/problem.ts';
+import { assigned } from '../../domain/vm/equipment.ts';
+import { launcherOf } from '../../domain/vm/launches.ts';
+import type { Machine } from '../../domain/vm/machine.ts';
 import type { Workload } from '../../domain/workload/workload.ts';
+import type { Devices } from '../device/devices.ts';
+import type { Launched } from '../vm/driver.ts';
 import type { Ensuring, Undo, Volumes } from '../volume/volumes.ts';
 import { removeConsoleSockets } from './consoles.ts';
-import { asIfFetched, type FactPorts, gatherWorkloadFacts } from './facts.ts';
-import type { StateFolder } from './folder.ts';
-import { type Life, lifeOf, waitsForStart } from './life.ts';
-import { LogFile } from './logfile.ts';
-import type { Launched } from './processes.ts';
+import { engineFailure } from './failure.ts';
+import { type Case, Judgement, type JudgementPorts } from './judgement.ts';
+import type { Life } from './life.ts';
 import { formatSaved, type Saved } from './saved.ts';
 import { runSteps, type Step, type Tell } from './steps.ts';
 import { tapsOf } from './taps.ts';
@@ -25,28 +21,21 @@ import { within } from './waiting.ts';
 /** The files of workloads; see agent/volume/volumes.ts. */
 export type VolumeStore = Pick<Volumes, keyof Volumes>;
 
-export interface StartPorts extends MachinePorts {
-  readonly root: string;
-  readonly facts: Omit<FactPorts, 'tree' | 'paths'>;
+export interface StartPorts extends MachinePorts, JudgementPorts {
   readonly volumes: VolumeStore;
-  readonly sha256: Sha256;
-  readonly sha1: (bytes: Uint8Array) => Uint8Array;
+  readonly devices: Pick<Devices, keyof Devices>;
   /** Ports that starts under way have chosen and that nothing listens on yet. */
   readonly claimed: Set<number>;
 }
 
 /** What is to be started. */
-export interface Order {
-  readonly request: Pick<AgentRun, 'accel' | 'otherUuids'>;
+export interface Order extends Case {
+  readonly request: Pick<AgentRun, 'accel' | 'otherUuids' | 'devices' | 'lazyAllocation'>;
   readonly config: { readonly file: string; readonly text: string };
-  readonly parsed: WellFormed;
-  readonly folder: StateFolder;
   /** The one that ended by itself and was not cleared away yet. */
   readonly predecessor: VirtualMachine | undefined;
   /** The predecessor is no more. */
   readonly forget: () => void;
-  /** Context ids of the vsocks of all other workloads, of starts under way too. */
-  readonly contextIds: () => readonly number[];
   /** Takes one for this workload. */
   readonly claimContextId: (cid: number) => void;
   readonly tell: Tell;
@@ -56,16 +45,14 @@ export interface Order {
 
 /** Milliseconds. QEMU opens its socket after some 50, in a machine that is itself emulated after seconds. */
 const HANDSHAKE_TIMEOUT = 60_000;
-const PID_LOOKS = 2500;
-const PID_LOOK_EVERY = 2;
 const KILL_LIMIT = 5000;
 const END_PATIENCE = 1000;
-const LAST_LINES = 20;
 
 /** One start: the steps from a judged file to a running virtual machine. What a step finds out, later ones use. */
 export class Start {
   readonly #order: Order;
   readonly #ports: StartPorts;
+  readonly #judgement: Judgement;
   #machine: Machine | undefined;
   #undoFetch: Undo | undefined;
   #launched: Launched | undefined;
@@ -74,6 +61,7 @@ export class Start {
   constructor(order: Order, ports: StartPorts) {
     this.#order = order;
     this.#ports = ports;
+    this.#judgement = new Judgement(order, ports);
   }
 
   /** Rejects with the reason, and then nothing is left but output.log. */
@@ -82,14 +70,15 @@ export class Start {
     const { signal, tell } = this.#order;
     await runSteps(this.#steps(), { clock, say, signal, tell });
     this.#free();
-    return { vm: sure(this.#vm), argv: qemuArgv(sure(this.#machine)) };
+    const vm = sure(this.#vm);
+    return { vm, argv: [...vm.launch.argv] };
   }
 
   /** What would be started, if every file could be fetched. Changes nothing. */
   async dry(): Promise<string[]> {
-    const facts = asIfFetched(await this.#gather(), this.#workload);
-    this.#judge(facts);
-    return qemuArgv(this.#decide(facts));
+    const machine = await this.#judgement.chance();
+    await this.#ports.volumes.refuse(this.#workload, { starting: true });
+    return [...launcherOf(this.#workload.engine).launch(machine).argv];
   }
 
   #steps(): Step[] {
@@ -102,6 +91,7 @@ export class Start {
       { name: 'taps', run: () => this.#makeTaps(), undo: () => this.#removeTaps() },
       // Before the guest sends anything. What is done here goes with the taps.
       { name: 'shape', run: () => this.#shapeTaps() },
+      { name: 'devices', run: () => this.#takeDevices(), undo: () => this.#giveBackDevices() },
       { name: 'spawn', run: () => this.#spawn(), undo: () => this.#kill() },
       { name: 'handshake', run: () => this.#handshake() },
       { name: 'boot', run: () => this.#boot() },
@@ -114,7 +104,7 @@ export class Start {
 
   /** Before anything is fetched for hours: is there a chance? */
   async #validate(): Promise<string> {
-    this.#judge(asIfFetched(await this.#gather(), this.#workload));
+    await this.#judgement.chance();
     return `${this.#workload.name} can run here`;
   }
 
@@ -123,7 +113,9 @@ export class Start {
     const { folder, forget, predecessor } = this.#order;
     if (!predecessor) return undefined;
     await this.#ports.taps.remove(folder);
+    await this.#ports.devices.giveBack(folder);
     const deleted = await this.#ports.volumes.release(predecessor.saved.machine.workload);
+    await predecessor.forget();
     await folder.clear({ log: true });
     forget();
     return ['cleared away what the last run left', ...deleted].join(', ');
@@ -136,6 +128,7 @@ export class Start {
     this.#undoFetch = await this.#ports.volumes.ensure(this.#workload, {
       signal,
       starting: true,
+      lazyAllocation: this.#order.request.lazyAllocation,
       progress: (volume, ...how) => {
         fetched.add(volume);
         progress(volume, ...how);
@@ -144,11 +137,10 @@ export class Start {
     return fetched.size === 0 ? 'every volume is there' : `fetched ${several(fetched.size, 'volume')}`;
   }
 
-  /** All rules, with all facts. From here to the end of the start the console's port is ours. */
+  /** From here to the end of the start the console's port is ours. */
   async #check(): Promise<string> {
-    const facts = await this.#gather();
-    this.#judge(facts);
-    this.#machine = this.#decide(facts);
+    const facts = await this.#judgement.facts();
+    this.#machine = this.#judgement.decide(facts);
     const { console } = this.#machine;
     if ('port' in console) this.#ports.claimed.add(console.port);
     if (this.#machine.vsock) this.#order.claimContextId(this.#machine.vsock.cid);
@@ -167,9 +159,11 @@ export class Start {
     await folder.clear({ log: true });
     await folder.make();
     await folder.beginLog();
-    await folder.write('argv', `${qemuArgv(machine).join('\n')}\n`);
     await folder.write('workload', formatSaved(saved));
     this.#vm = new VirtualMachine(saved, folder, this.#ports);
+    const { argv, files = {} } = this.#vm.launch;
+    await folder.write('argv', `${argv.join('\n')}\n`);
+    for (const [file, text] of entries(files)) await folder.write(file, text);
     return folder.path;
   }
 
@@ -195,46 +189,50 @@ export class Start {
     await this.#ports.taps.remove(this.#order.folder);
   }
 
-  async #spawn(): Promise<string> {
-    const { folder } = this.#order;
-    this.#launched = await this.#ports.processes.launch(qemuArgv(sure(this.#machine)), folder);
-    const pid = await this.#pid(this.#launched);
-    sure(this.#vm).spawned(pid);
-    return `pid ${pid}`;
+  async #takeDevices(): Promise<string | undefined> {
+    const wanted = assigned(sure(this.#machine).devices);
+    const taken = await this.#ports.devices.take(this.#workload.name, wanted, this.#order.folder);
+    return taken.length === 0 ? undefined : taken.join(', ');
   }
 
-  /** The shell writes it first, QEMU after it, and QEMU removes it when it ends. */
-  async #pid(launched: Launched): Promise<number> {
-    for (let looks = 0; looks < PID_LOOKS; looks++) {
-      const pid = Number(this.#order.folder.read('pid'));
-      if (pid > 0) return pid;
-      if (await within(this.#ports.clock, PID_LOOK_EVERY, launched.ended))
-        throw this.#failed('QEMU ended at once');
-    }
-    throw this.#failed('the shell that starts QEMU did not tell its pid');
+  async #giveBackDevices(): Promise<void> {
+    await this.#ports.devices.giveBack(this.#order.folder);
+  }
+
+  async #spawn(): Promise<string> {
+    const vm = sure(this.#vm);
+    this.#launched = await vm.spawn().catch((thrown: unknown) => {
+      throw engineFailure(vm, messageOf(thrown), thrown);
+    });
+    return `pid ${this.#launched.pid}`;
   }
 
   async #kill(): Promise<void> {
+    const vm = sure(this.#vm);
     if (!this.#launched) return;
-    this.#vm?.release();
+    vm.release();
     this.#launched.kill();
     const isGone = await within(this.#ports.clock, KILL_LIMIT, this.#launched.ended);
-    if (!isGone) throw new Error(`QEMU (pid ${this.#vm?.pid}) does not end, not even by SIGKILL`);
+    if (!isGone) throw new Error(`${vm.called} (pid ${vm.pid}) does not end, not even by SIGKILL`);
+    await vm.forget();
   }
 
   async #handshake(): Promise<string> {
     const calledOff = new AbortController();
     void sure(this.#launched).ended.then(() => calledOff.abort());
-    await this.#quoted(sure(this.#vm).connect(HANDSHAKE_TIMEOUT, calledOff.signal));
-    return 'QEMU answers';
+    const vm = sure(this.#vm);
+    await this.#quoted(vm.connect(HANDSHAKE_TIMEOUT, calledOff.signal));
+    await vm.serveSerial();
+    return `${vm.called} answers`;
   }
 
   async #boot(): Promise<string> {
     const vm = sure(this.#vm);
     const wanted = this.#workload.powerState ?? 'running';
-    const { problem, state } = await this.#quoted(wanted === 'running' ? letGo(vm) : lookAt(vm));
+    const { problem, state } = await this.#quoted(wanted === 'running' ? letGo(vm) : vm.look());
     if (state !== wanted)
-      throw this.#failed(
+      throw engineFailure(
+        vm,
         problem ?? (wanted === 'running' ? 'its guest does not run' : 'its guest runs already'),
       );
     await this.#ports.volumes.taken(this.#workload);
@@ -242,63 +240,30 @@ export class Start {
     return wanted === 'running' ? 'the guest runs' : 'the guest waits for a resume';
   }
 
-  /** When QEMU ends, that is seen in its connection first; what it said is the reason. */
+  /** When the engine ends, that is seen in its connection first; what it said is the reason. */
   async #quoted<T>(work: Promise<T>): Promise<T> {
     try {
       return await work;
     } catch (thrown) {
+      const vm = sure(this.#vm);
       const ended = await within(this.#ports.clock, END_PATIENCE, sure(this.#launched).ended);
-      throw this.#failed(ended ? 'QEMU ended at once' : messageOf(thrown), thrown);
+      throw engineFailure(vm, ended ? `${vm.called} ended at once` : messageOf(thrown), thrown);
     }
   }
-
-  #gather(): Promise<WorkloadFacts> {
-    const { facts, tree, volumes } = this.#ports;
-    const paths = (workload: Workload): ReturnType<Volumes['paths']> => volumes.paths(workload);
-    return gatherWorkloadFacts({ ...facts, tree, paths }, this.#workload, this.#order.request);
-  }
-
-  #judge(facts: WorkloadFacts): void {
-    const { parsed, request } = this.#order;
-    const problems = judgeOnNode(parsed, this.#withClaims(facts), request.accel);
-    if (problems.length > 0) throw workloadError(parsed.file, problems);
-  }
-
-  #decide(facts: WorkloadFacts): Machine {
-    const { root, sha1, sha256 } = this.#ports;
-    const { folder, request } = this.#order;
-    const at = (path: string): string => join(root, path);
-    return decideMachine(this.#workload, this.#withClaims(facts), {
-      accel: request.accel,
-      folder: folder.path,
-      at,
-      sha256,
-      sha1,
-    });
-  }
-
-  /** Of this very moment: between these facts and the claim of what they leave free nothing is waited for. */
-  #withClaims(facts: WorkloadFacts): WorkloadFacts {
-    const busyPorts = [...(facts.busyPorts ?? []), ...this.#ports.claimed];
-    return { ...facts, busyPorts, vsockCids: this.#order.contextIds() };
-  }
-
-  /** With QEMU's own words. */
-  #failed(what: string, cause?: unknown): PxenError {
-    const words = new LogFile(this.#order.folder.at('log')).tail(LAST_LINES).text.toString('utf8').trim();
-    const details = words === '' ? ['QEMU: said nothing'] : words.split('\n').map(line => `QEMU: ${line}`);
-    return new PxenError('WORKLOAD_FAILED', `${this.#workload.name}: ${what}`, { details, cause });
-  }
 }
 
-/** The guest runs, or QEMU says why not. */
+/** The guest runs, or the engine says why not. */
 async function letGo(vm: VirtualMachine): Promise<Life> {
-  if (waitsForStart(await vm.askState())) await vm.execute('cont');
-  return lookAt(vm);
+  const life = await vm.look();
+  if (!life.prelaunch) return life;
+  await vm.control().resume();
+  return vm.look();
 }
 
-async function lookAt(vm: VirtualMachine): Promise<Life> {
-  return lifeOf(await vm.askState());
+type Files = NonNullable<VirtualMachine['launch']['files']>;
+
+function entries(files: Files): [keyof Files, string][] {
+  return Object.entries(files) as [keyof Files, string][];
 }
 
 /** Tells the progress of volumes line by line. */
@@ -311,12 +276,4 @@ export function teller(tell: Tell): Ensuring['progress'] {
 function sure<T>(value: T | undefined): T {
   if (value === undefined) throw new PxenError('INTERNAL', 'a step of a start ran before its turn');
   return value;
-}
-
-/** For output.log: all that the one who asked for the start was told. */
-export function startFailure(thrown: unknown): string {
-  const details = thrown instanceof PxenError ? thrown.details : [];
-  const own = details.filter(line => !line.startsWith('QEMU: '));
-  const code = thrown instanceof PxenError ? `${thrown.code}: ` : '';
-  return [`${code}${messageOf(thrown)}`, ...own].map(line => `pxen: ${line}\n`).join('');
 }

@@ -21,28 +21,28 @@ interface Way {
 
 /** A guest that is not up yet does not hear the power button; one that shuts down already does not mind it. */
 const PRESS_EVERY = 5000;
-/** QEMU writes what is not yet in its volumes, and ends. */
+/** An engine writes what is not yet in its volumes, and ends. */
 const QUIT_LIMIT = 5000;
 /** After SIGKILL the kernel has only to free the memory. */
 const KILL_LIMIT = 5000;
 
 /**
- * Ends it, gently at first: the guest shuts down, or QEMU quits, or it is killed. A paused guest cannot shut down, so it
- * is resumed for that; `patience` 0 goes straight to QEMU, and nothing of the guest runs again.
+ * Ends it, gently at first: the guest shuts down, or its engine quits, or it is killed. A paused guest cannot shut down, so it
+ * is resumed for that; `patience` 0 goes straight to the engine, and nothing of the guest runs again.
  */
 export async function endMachine(machine: VirtualMachine, patience: number, ports: StopPorts): Promise<void> {
   const isPaused = machine.state === 'paused';
   machine.stops();
   const ways = [
-    ...(patience > 0 ? [byGuest(machine, patience, isPaused)] : []),
-    byQemu(machine),
+    ...(patience > 0 && canBeAsked(machine) ? [byGuest(machine, patience, isPaused)] : []),
+    byEngine(machine),
     byKernel(machine),
   ];
   for (const way of ways) if (await tryWay(machine, way, ports)) return;
   machine.runs();
   throw new PxenError(
     'WORKLOAD_FAILED',
-    `${machine.name}: QEMU (pid ${machine.pid}) does not end, not even by SIGKILL`,
+    `${machine.name}: ${machine.called} (pid ${machine.pid}) does not end, not even by SIGKILL`,
     {
       details: [
         'a process that the kernel cannot end usually waits for a disk or a file server; look at dmesg on the node',
@@ -53,6 +53,7 @@ export async function endMachine(machine: VirtualMachine, patience: number, port
 
 /** Asks the guest to shut down, and leaves it alone when it does not. */
 export async function endSoftly(machine: VirtualMachine, patience: number, ports: StopPorts): Promise<void> {
+  refuseDeaf(machine);
   machine.stops();
   if (await tryWay(machine, byGuest(machine, patience, false), ports)) return;
   machine.runs();
@@ -67,34 +68,68 @@ export async function endSoftly(machine: VirtualMachine, patience: number, ports
   );
 }
 
+function canBeAsked({ guest, launch }: VirtualMachine): boolean {
+  return guest !== undefined || launch.powerButton === true;
+}
+
+function refuseDeaf(machine: VirtualMachine): void {
+  if (canBeAsked(machine)) return;
+  const { launch, name } = machine;
+  throw new PxenError(
+    'WORKLOAD_STATE',
+    `${name}: its guest cannot be asked to shut down: ${launch.powerButton}`,
+    {
+      details: ['shut it down from within, or stop it: stop ends it by force'],
+    },
+  );
+}
+
 function byGuest(machine: VirtualMachine, limit: number, isPaused: boolean): Way {
   return {
     step: 'shutdown',
     limit,
     ask: async () => {
-      if (isPaused) await machine.execute('cont');
-      await machine.execute('system_powerdown');
+      if (isPaused) await machine.control().resume();
+      await askToShutDown(machine);
     },
-    askAgain: { every: PRESS_EVERY, ask: () => machine.execute('system_powerdown') },
+    askAgain: { every: PRESS_EVERY, ask: () => askToShutDown(machine) },
     worked: isPaused ? 'resumed the guest, and it shut down' : 'the guest shut down',
     failed: `the guest did not shut down within ${limit / 1000} s`,
   };
 }
 
-function byQemu(machine: VirtualMachine): Way {
+/** By its agent where that answers, for it is heard by guests that do not listen to a power button; else by that. */
+async function askToShutDown(machine: VirtualMachine): Promise<void> {
+  const isAsked = await machine.guest?.shutDown().then(
+    () => true,
+    () => false,
+  );
+  if (!isAsked) await machine.control().pressPowerButton();
+}
+
+function byEngine(machine: VirtualMachine): Way {
   return {
     step: 'quit',
     limit: QUIT_LIMIT,
-    // A connection that is gone: QEMU hangs, or it ends just now and must not be killed while it writes.
-    ask: () => machine.execute('quit').catch(() => {}),
-    worked: 'QEMU quit',
-    failed: `QEMU did not quit within ${QUIT_LIMIT / 1000} s`,
+    // A connection that is gone: the engine hangs, or it ends just now and must not be killed while it writes.
+    ask: async () =>
+      machine
+        .control()
+        .quit()
+        .catch(() => {}),
+    worked: `${machine.called} quit`,
+    failed: `${machine.called} did not quit within ${QUIT_LIMIT / 1000} s`,
   };
 }
 
 function byKernel(machine: VirtualMachine): Way {
-  const failed = `QEMU did not end within ${KILL_LIMIT / 1000} s after SIGKILL`;
-  return { step: 'kill', limit: KILL_LIMIT, ask: async () => machine.kill(), worked: 'killed QEMU', failed };
+  return {
+    step: 'kill',
+    limit: KILL_LIMIT,
+    ask: async () => machine.kill(),
+    worked: `killed ${machine.called}`,
+    failed: `${machine.called} did not end within ${KILL_LIMIT / 1000} s after SIGKILL`,
+  };
 }
 
 /** Whether the machine is gone. One that cannot even be asked is not waited for. */

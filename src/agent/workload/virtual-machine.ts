@@ -1,48 +1,31 @@
-import { messageOf, PxenError } from '../../base/error.ts';
-import type { Clock } from '../../base/ports.ts';
+import { messageOf } from '../../base/error.ts';
+import type { Launch, ProcessMark } from '../../domain/vm/launch.ts';
+import { launcherOf } from '../../domain/vm/launches.ts';
 import type { Ending, WorkloadState, WorkloadStatus } from '../../domain/workload/status.ts';
-import type { QmpEvent } from '../../wire/qmp/message.ts';
+import type { Devices } from '../device/devices.ts';
 import type { Tree } from '../tree.ts';
+import type { Control, Driver, Launched } from '../vm/driver.ts';
+import { type DriverPorts, driverOf } from '../vm/drivers.ts';
+import { GuestAgent } from '../vm/guest-agent.ts';
+import { GuestChannel } from '../vm/guest-channel.ts';
 import type { Volumes } from '../volume/volumes.ts';
-import { removeConsoleSockets } from './consoles.ts';
+import { removeConsoleSockets, serialPortOf } from './consoles.ts';
 import { decideEnding, formatEnding, readExit } from './ending.ts';
+import { EngineLink } from './engine-link.ts';
 import type { StateFolder } from './folder.ts';
-import { afterEvent, type Life, lifeOf } from './life.ts';
+import type { Life } from './life.ts';
 import { LogFile } from './logfile.ts';
 import { UsageMeter } from './meter.ts';
-import type { Processes } from './processes.ts';
 import type { Saved } from './saved.ts';
+import type { SerialPort } from './serial-port.ts';
 import { statusOf } from './status.ts';
 import { type Taps, tapsOf } from './taps.ts';
 import { delay } from './waiting.ts';
 
-/** A connection to QEMU's machine protocol, ready for commands. */
-export interface Monitor {
-  /** Rejects with WORKLOAD_FAILED and what QEMU said. Milliseconds. */
-  execute(command: string, args?: object, timeout?: number): Promise<unknown>;
-  /** Resolves when the connection is gone. */
-  readonly closed: Promise<void>;
-  close(): void;
-}
-
-/** Greeting and capabilities are done when it resolves. */
-export type ConnectMonitor = (
-  path: string,
-  options: {
-    /** Milliseconds, for the socket to appear and for the greeting. */
-    readonly timeout: number;
-    readonly onEvent: (event: QmpEvent) => void;
-    /** Aborted: it gives up. */
-    readonly signal?: AbortSignal | undefined;
-  },
-) => Promise<Monitor>;
-
-export interface MachinePorts {
-  readonly clock: Clock;
+export interface MachinePorts extends DriverPorts {
   readonly tree: Tree;
-  readonly processes: Processes;
-  readonly connect: ConnectMonitor;
   readonly taps: Taps;
+  readonly devices: Pick<Devices, 'giveBack'>;
   readonly volumes: Pick<Volumes, 'sizes'>;
   /** One plain line. */
   readonly say: (line: string) => void;
@@ -50,14 +33,11 @@ export interface MachinePorts {
   readonly changed: () => void;
 }
 
-/** Milliseconds. QEMU answers within one, unless it hangs or the node has too much to do. */
-const ANSWER_TIMEOUT = 2000;
+/** Milliseconds for an engine that is up already. */
+const CONNECT_TIMEOUT = 2000;
 /** The connection ends a moment before the process. */
 const DEATH_LOOKS = 40;
 const DEATH_LOOK_EVERY = 50;
-/** The shell writes how QEMU ended right after its end. */
-const EXIT_LOOKS = 50;
-const EXIT_LOOK_EVERY = 20;
 /** What is told of output.log when it ends. */
 const LAST_LINES = 20;
 
@@ -69,6 +49,15 @@ export class VirtualMachine {
   readonly serial: LogFile;
   /** Resolves when its process is gone and its interfaces are too. */
   readonly gone: Promise<void>;
+  /** Its engine, as sentences call it. */
+  readonly called: string;
+  readonly launch: Launch;
+  /** Of one with `runtime.qga`. */
+  readonly guest: GuestAgent | undefined;
+  readonly #mark: ProcessMark;
+  readonly #driver: Driver;
+  readonly #link: EngineLink;
+  readonly #serialPort: SerialPort | undefined;
   readonly #ports: MachinePorts;
   readonly #meter: UsageMeter;
   readonly #isGone: () => void;
@@ -77,10 +66,7 @@ export class VirtualMachine {
   #state: WorkloadState = 'starting';
   #since: number;
   #pid: number | undefined;
-  #monitor: Monitor | undefined;
   #life: Life = { state: 'running' };
-  /** What keeps the agent from knowing or doing what it should. */
-  #trouble: string | undefined;
   /** How its process ended; nobody asks for it while a stop is under way. */
   #ending: Ending | undefined;
   #finishing: Promise<void> | undefined;
@@ -95,6 +81,15 @@ export class VirtualMachine {
     this.#meter = new UsageMeter(ports);
     this.output = new LogFile(folder.at('log'));
     this.serial = new LogFile(folder.at('serialLog'));
+    const launcher = launcherOf(saved.machine.workload.engine);
+    this.called = launcher.called;
+    this.launch = launcher.launch(saved.machine);
+    this.#mark = launcher.mark(saved.machine);
+    this.#driver = driverOf(this.launch, { called: this.called, folder }, ports);
+    this.#link = this.#linkWith(this.#driver);
+    const { clock } = ports;
+    this.#serialPort = serialPortOf(saved.machine, this.launch, { clock, folder, said: this.serial });
+    this.guest = saved.machine.workload.qga ? this.#guestAgent() : undefined;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.gone = promise;
     this.#isGone = resolve;
@@ -123,14 +118,24 @@ export class VirtualMachine {
       since: this.#since,
       pid: this.#ending ? undefined : this.#pid,
       usage: this.#ending ? undefined : this.#meter.usage,
+      guest: this.#ending ? undefined : this.guest?.status,
       sizes: this.#sizes,
       end: this.end,
-      problem: this.#damage ?? this.#trouble ?? this.#life.problem,
+      problem: this.#damage ?? this.#link.trouble ?? this.#serialPort?.trouble ?? this.#life.problem,
     });
   }
 
-  spawned(pid: number): void {
-    this.#pid = pid;
+  /** Starts its process. Rejects with one sentence, and then there is none. */
+  async spawn(): Promise<Launched> {
+    const launched = await this.#driver.launch();
+    this.#pid = launched.pid;
+    return launched;
+  }
+
+  /** What of this output its engine complains of, in one sentence. */
+  complaint(output: string): string | undefined {
+    const { engine } = this.saved.machine.workload;
+    return launcherOf(engine).complaint?.(output, this.launch.argv);
   }
 
   /** An earlier agent started it. What it does now is asked when there is a connection. */
@@ -141,8 +146,9 @@ export class VirtualMachine {
 
   /** An earlier agent started it, and it is dead. `since` is when that was, as far as it is known. */
   foundDead(since: number, cutOff: boolean): void {
+    const { called } = this;
     const { ending, status } = readExit(this.folder.read('exit'));
-    this.#ending = ending ?? decideEnding({ cutOff, status, output: this.#lastLines() });
+    this.#ending = ending ?? decideEnding({ called, cutOff, status, output: this.#lastLines() });
     this.#state = 'ended';
     this.#since = since;
     this.#isGone();
@@ -153,31 +159,31 @@ export class VirtualMachine {
     this.#enter('ended');
   }
 
-  /** Connects with QEMU and takes over the state that it tells. */
+  /** Connects with its engine and takes over the state that it tells. */
   async connect(timeout: number, signal?: AbortSignal): Promise<void> {
-    const monitor = await this.#ports.connect(this.folder.at('qmp'), {
-      timeout,
-      signal,
-      onEvent: event => this.#live(afterEvent(this.#life, event)),
-    });
-    this.#monitor = monitor;
-    void monitor.closed.then(() => this.#disconnected(monitor));
-    await this.askState();
+    await this.#link.open(timeout, signal);
+    await this.look();
   }
 
-  /** The answer to `query-status`. */
-  async askState(): Promise<unknown> {
-    const answer = await this.execute('query-status');
-    this.#live({ ...this.#life, ...lifeOf(answer) });
-    return answer;
+  /** What of its serial port the agent has to serve. Rejects with PORT_IN_USE or WORKLOAD_FAILED. */
+  async serveSerial(): Promise<void> {
+    if (!this.#finishing) await this.#serialPort?.open();
   }
 
-  async execute(command: string, timeout = ANSWER_TIMEOUT): Promise<unknown> {
-    if (!this.#monitor) throw new PxenError('WORKLOAD_FAILED', `${this.name}: QEMU does not answer`);
-    return this.#monitor.execute(command, undefined, timeout);
+  /** What it does now, as its engine says it. */
+  async look(): Promise<Life> {
+    const life = await this.control().look();
+    const { problem, shutdown } = this.#life;
+    this.#live({ state: life.state, problem: life.problem ?? problem, shutdown });
+    return life;
   }
 
-  /** After its start, or after a stop that did not come about: what QEMU says is its state again. */
+  /** For commands. Throws WORKLOAD_FAILED without a connection. */
+  control(): Control {
+    return this.#link.control();
+  }
+
+  /** After its start, or after a stop that did not come about: what its engine says is its state again. */
   runs(): void {
     this.#enter(this.#life.state);
   }
@@ -187,27 +193,35 @@ export class VirtualMachine {
   }
 
   isAlive(): boolean {
-    return this.#pid !== undefined && this.#ports.processes.isQemu(this.#pid, this.folder.at('qmp'));
+    return this.#pid !== undefined && this.#ports.processes.bears(this.#pid, this.#mark);
   }
 
   kill(): void {
     if (this.#pid !== undefined && this.isAlive()) this.#ports.processes.kill(this.#pid);
   }
 
-  /** Lets go of QEMU, which goes on. */
+  /** Lets go of its engine, which goes on. */
   release(): void {
-    const monitor = this.#monitor;
-    this.#monitor = undefined;
-    monitor?.close();
+    this.#link.close();
+    this.#serialPort?.close();
+    this.guest?.close();
   }
 
-  /** To be called now and then: what QEMU does not tell is seen here. Never rejects. */
+  /** Clears away what its engine keeps of it; its process is gone. */
+  forget(): Promise<void> {
+    return this.#driver.forget();
+  }
+
+  /** To be called now and then: what its engine does not tell is seen here. Never rejects. */
   async lookAfter(): Promise<void> {
     try {
       for (const log of [this.output, this.serial]) log.shorten();
       if (this.#ending || this.#state === 'starting') return;
-      if (!this.isAlive()) await this.finish();
-      else if (!this.#monitor) await this.#reconnect();
+      if (!this.isAlive()) return await this.finish();
+      if (!this.#link.isOpen) await this.#link.attempt(() => this.connect(CONNECT_TIMEOUT));
+      await this.serveSerial().catch(() => {}); // It shows in the status.
+      // What it told last still is so while it is paused.
+      if (this.#state === 'running') this.guest?.look();
     } catch (thrown) {
       this.#ports.say(`${this.name}: ${messageOf(thrown)}`);
     }
@@ -218,7 +232,7 @@ export class VirtualMachine {
     if (this.#pid === undefined || this.#ending) return;
     const { machine } = this.saved;
     const taps = tapsOf(machine).map(tap => tap.name);
-    const blockStats = (): Promise<unknown> => this.#answerTo('query-blockstats');
+    const blockStats = (): Promise<unknown> => this.#link.ask(control => control.blockStats());
     await this.#meter.measure({ pid: this.#pid, taps, blockStats });
     this.#sizes = await this.#ports.volumes.sizes(machine.workload).catch(() => new Map<number, number>());
   }
@@ -231,15 +245,23 @@ export class VirtualMachine {
 
   async #finish(): Promise<void> {
     this.release();
-    const status = await this.#exitStatus();
-    this.#ending = decideEnding({ shutdown: this.#life.shutdown, status, output: this.#lastLines() });
+    const { called } = this;
+    const seen = await this.#driver.autopsy();
+    this.#ending = decideEnding({
+      called,
+      shutdown: this.#life.shutdown,
+      ...seen,
+      output: this.#lastLines(),
+    });
     try {
       // For a later agent, which has not seen what this one saw.
       await this.folder.write('exit', formatEnding(this.#ending));
       await this.#ports.taps.remove(this.folder);
+      await this.#ports.devices.giveBack(this.folder);
       await removeConsoleSockets(this.saved.machine);
+      await this.forget();
     } catch (thrown) {
-      this.#troubled(messageOf(thrown));
+      this.#link.troubled(messageOf(thrown));
     }
     if (this.#state !== 'stopping') {
       this.#ports.say(`${this.name} ended: ${this.#ending.reason}`);
@@ -248,56 +270,35 @@ export class VirtualMachine {
     this.#isGone();
   }
 
-  async #exitStatus(): Promise<number | undefined> {
-    for (let looks = 0; looks < EXIT_LOOKS; looks++) {
-      const { status } = readExit(this.folder.read('exit'));
-      if (status !== undefined) return status;
-      await delay(this.#ports.clock, EXIT_LOOK_EVERY);
-    }
-    return undefined;
-  }
-
   #lastLines(): string {
     return this.output.tail(LAST_LINES).text.toString('utf8');
   }
 
-  async #disconnected(monitor: Monitor): Promise<void> {
-    if (this.#monitor !== monitor) return;
-    this.#monitor = undefined;
+  #guestAgent(): GuestAgent {
+    const { changed, clock } = this.#ports;
+    const { folder, name } = this;
+    const commands = this.#driver.guest?.() ?? new GuestChannel({ name, path: folder.at('qga'), clock });
+    return new GuestAgent({ name, commands, clock, changed });
+  }
+
+  #linkWith(driver: Driver): EngineLink {
+    return new EngineLink({
+      driver,
+      name: this.name,
+      called: this.called,
+      onChange: change => this.#live(change(this.#life)),
+      onLost: () => void this.#disconnected(),
+      onTrouble: this.#ports.changed,
+    });
+  }
+
+  async #disconnected(): Promise<void> {
     // A start notices by itself, and takes everything back.
     if (this.#state === 'starting') return;
     for (let looks = 0; looks < DEATH_LOOKS && this.isAlive(); looks++)
       await delay(this.#ports.clock, DEATH_LOOK_EVERY);
     if (!this.isAlive()) await this.finish();
-    else if (!this.#monitor) this.#troubled('the connection to QEMU broke off');
-  }
-
-  async #reconnect(): Promise<void> {
-    try {
-      await this.connect(ANSWER_TIMEOUT);
-      this.#troubled(undefined);
-    } catch (thrown) {
-      this.#troubled(`QEMU does not answer: ${messageOf(thrown)}`);
-    }
-  }
-
-  /** Undefined when QEMU gives no answer, which then shows in the status. */
-  async #answerTo(command: string): Promise<unknown> {
-    if (!this.#monitor) return undefined;
-    try {
-      const answer = await this.execute(command);
-      this.#troubled(undefined);
-      return answer;
-    } catch (thrown) {
-      if (this.#monitor) this.#troubled(`QEMU does not answer: ${messageOf(thrown)}`);
-      return undefined;
-    }
-  }
-
-  #troubled(trouble: string | undefined): void {
-    if (trouble === this.#trouble) return;
-    this.#trouble = trouble;
-    this.#ports.changed();
+    else if (!this.#link.isOpen) this.#link.troubled(`the connection to ${this.called} broke off`);
   }
 
   #live(life: Life): void {

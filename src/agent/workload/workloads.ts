@@ -7,11 +7,12 @@ import { parseWorkload } from '../../domain/workload/parse.ts';
 import { workloadError } from '../../domain/workload/problem.ts';
 import type { WorkloadStatus } from '../../domain/workload/status.ts';
 import type { Workload } from '../../domain/workload/workload.ts';
-import { removeConsoleSockets } from './consoles.ts';
-import { findMachines, isUuid } from './finding.ts';
+import { startFailure } from './failure.ts';
+import { isUuid } from './finding.ts';
 import { StateFolder } from './folder.ts';
 import { Jobs } from './jobs.ts';
-import { Start, type StartPorts, startFailure, teller } from './starting.ts';
+import { Machines, notHere, wrongState } from './machines.ts';
+import { Start, type StartPorts, teller } from './starting.ts';
 import { startingStatus } from './status.ts';
 import { type Tell, tellStep } from './steps.ts';
 import { endMachine, endSoftly } from './stopping.ts';
@@ -34,25 +35,20 @@ interface Errand {
 
 type Config = NonNullable<AgentRun['config']>;
 
-/** Milliseconds between two looks at logs and processes; every so many looks, at what is used too. */
-const LOOK_EVERY = 2000;
-const LOOKS_PER_REFRESH = 5;
-/** While the agent ends, for what has to be taken back. */
+/** Milliseconds. While the agent ends, for what has to be taken back. */
 const LAST_PATIENCE = 3000;
 
 /** The workloads of this node: carries out commands, and knows how each one is. */
 export class Workloads {
   readonly #ports: StartPorts;
   readonly #jobs: Jobs;
-  readonly #machines = new Map<string, VirtualMachine>();
+  readonly #machines: Machines;
   /** Of starts whose machine does not run yet. */
   readonly #starting = new Map<string, WorkloadStatus>();
   /** Of downloads and starts under way, and of those that were called off: what they fetched is still to be cleared away. */
   readonly #fetching = new Map<string, Workload>();
   /** Context ids of vsocks that starts under way have chosen, by uuid. */
   readonly #claimedIds = new Map<string, number>();
-  #callOff: (() => void) | undefined;
-  #looks = 0;
   #stopped = false;
   /** What earlier agents recorded of volumes is known. */
   #ready: Promise<void> = Promise.resolve();
@@ -60,24 +56,23 @@ export class Workloads {
   constructor(ports: StartPorts) {
     this.#ports = ports;
     this.#jobs = new Jobs(ports.clock);
+    this.#machines = new Machines(ports);
   }
 
   /** Finds what an earlier agent started; that is known when it returns. Connections follow. */
   start(): void {
-    for (const machine of findMachines(this.#ports)) this.#machines.set(machine.folder.uuid, machine);
+    this.#machines.start();
     this.#ready = this.#ports.volumes
       .start()
       .catch(thrown => this.#ports.say(`what earlier agents fetched is not known: ${messageOf(thrown)}`));
-    for (const machine of this.#machines.values()) void this.#takeOver(machine);
-    this.#lookLater();
   }
 
   /** The virtual machines go on. */
   async stop(): Promise<void> {
     this.#stopped = true;
-    this.#callOff?.();
+    this.#machines.stop();
     await within(this.#ports.clock, LAST_PATIENCE, this.#jobs.stop());
-    for (const machine of this.#machines.values()) machine.release();
+    this.#machines.release();
   }
 
   /** Carries out a command. Rejects with the reason why it could not be, and then all is as it was. */
@@ -95,14 +90,17 @@ export class Workloads {
   }
 
   statuses(): WorkloadStatus[] {
-    const uuids = new Set([...this.#machines.keys(), ...this.#starting.keys()]);
+    const uuids = new Set([
+      ...this.#machines.all().map(({ folder }) => folder.uuid),
+      ...this.#starting.keys(),
+    ]);
     const statuses = [...uuids].map(uuid => this.#starting.get(uuid) ?? this.#machines.get(uuid)?.status());
     return statuses.filter(status => status !== undefined).slice(0, MOST_WORKLOADS);
   }
 
   /** Figures of all that are not of this moment. */
   async refresh(): Promise<void> {
-    await Promise.all(Array.from(this.#machines.values(), machine => machine.refresh()));
+    await this.#machines.refresh();
   }
 
   find(uuid: string): VirtualMachine | undefined {
@@ -134,7 +132,8 @@ export class Workloads {
     const began = this.#ports.clock.elapsed();
     this.#fetching.set(uuid, workload);
     try {
-      await this.#ports.volumes.ensure(workload, { signal, progress: teller(tell) });
+      const { lazyAllocation } = request;
+      await this.#ports.volumes.ensure(workload, { signal, lazyAllocation, progress: teller(tell) });
     } catch (thrown) {
       // Its folder may be there now, for nothing.
       if (!this.#machines.has(uuid)) await this.#folder(uuid).clear({ log: true });
@@ -149,14 +148,14 @@ export class Workloads {
 
   async #tryStart(errand: Errand): Promise<Done> {
     const { request } = errand;
-    this.#refuseRunning(request.uuid);
+    this.#machines.refuseRunning(request.uuid);
     return {
       argv: await this.#startOf(errand, judged(configOf(request), request.uuid), configOf(request)).dry(),
     };
   }
 
   async #start(errand: Errand): Promise<Done> {
-    this.#refuseRunning(errand.request.uuid);
+    this.#machines.refuseRunning(errand.request.uuid);
     return this.#startWith(errand, configOf(errand.request));
   }
 
@@ -206,7 +205,7 @@ export class Workloads {
     if (calledOff) await this.#clearFetched(uuid, tell);
     const machine = this.#machines.get(uuid);
     if (!machine && calledOff) return {};
-    if (!machine) throw notHere(uuid);
+    if (!machine) return this.#abandon(uuid, tell);
     if (!machine.end) await endMachine(machine, timeoutSeconds * 1000, { clock: this.#ports.clock, tell });
     await this.#clearAway(machine, tell);
     return {};
@@ -220,8 +219,18 @@ export class Workloads {
     tellStep(tell, 'call-off', 'called off what was under way', 0);
   }
 
+  /** Of a workload that was downloaded and never started. */
+  async #abandon(uuid: string, tell: Tell): Promise<Done> {
+    const began = this.#ports.clock.elapsed();
+    const deleted = await this.#ports.volumes.abandon(uuid);
+    if (!deleted) throw notHere(uuid);
+    await this.#folder(uuid).clear({ log: true });
+    tellStep(tell, 'clear', deletedText(deleted), this.#ports.clock.elapsed() - began);
+    return {};
+  }
+
   async #softStop({ request, tell }: Errand): Promise<Done> {
-    const machine = this.#living(request.uuid);
+    const machine = this.#machines.living(request.uuid);
     if (machine.state === 'paused')
       throw wrongState(machine, 'is paused, and so cannot shut down; resume it first');
     if (request.timeoutSeconds === 0)
@@ -233,15 +242,16 @@ export class Workloads {
 
   /** Nothing is left but what its volumes need. */
   async #clearAway(machine: VirtualMachine, tell: Tell): Promise<void> {
-    const { clock, taps, volumes } = this.#ports;
+    const { clock, devices, taps, volumes } = this.#ports;
     const began = clock.elapsed();
     try {
       await taps.remove(machine.folder);
+      await devices.giveBack(machine.folder);
+      await machine.forget();
       const deleted = await volumes.release(machine.saved.machine.workload);
       await machine.folder.clear({ log: false });
       this.#machines.delete(machine.folder.uuid);
-      const text = deleted.length === 0 ? 'no volume was deleted' : `deleted ${deleted.join(', ')}`;
-      tellStep(tell, 'clear', text, clock.elapsed() - began);
+      tellStep(tell, 'clear', deletedText(deleted), clock.elapsed() - began);
     } catch (thrown) {
       machine.staysEnded();
       throw thrown;
@@ -251,27 +261,22 @@ export class Workloads {
   }
 
   async #pause({ request, tell }: Errand): Promise<Done> {
-    const machine = this.#living(request.uuid);
+    const machine = this.#machines.living(request.uuid);
     if (machine.state === 'paused') throw wrongState(machine, 'is paused already');
-    return this.#switch(machine, 'stop', tell);
+    return this.#switch(machine, 'pause', tell);
   }
 
   async #resume({ request, tell }: Errand): Promise<Done> {
-    const machine = this.#living(request.uuid);
+    const machine = this.#machines.living(request.uuid);
     if (machine.state === 'running') throw wrongState(machine, 'runs already');
-    return this.#switch(machine, 'cont', tell);
+    return this.#switch(machine, 'resume', tell);
   }
 
-  async #switch(machine: VirtualMachine, command: 'stop' | 'cont', tell: Tell): Promise<Done> {
+  async #switch(machine: VirtualMachine, verb: 'pause' | 'resume', tell: Tell): Promise<Done> {
     const began = this.#ports.clock.elapsed();
-    await machine.execute(command);
-    await machine.askState();
-    tellStep(
-      tell,
-      command === 'stop' ? 'pause' : 'resume',
-      `it is ${machine.state}`,
-      this.#ports.clock.elapsed() - began,
-    );
+    await machine.control()[verb]();
+    await machine.look();
+    tellStep(tell, verb, `it is ${machine.state}`, this.#ports.clock.elapsed() - began);
     return { status: machine.status() };
   }
 
@@ -288,30 +293,12 @@ export class Workloads {
 
   /** Those of all workloads but this one. */
   #contextIds(uuid: string): number[] {
-    const others = [...this.#machines.values()].filter(
-      machine => machine.folder.uuid !== uuid && !machine.end,
-    );
     const claims = [...this.#claimedIds].filter(([other]) => other !== uuid);
-    return [
-      ...others.flatMap(({ saved }) => saved.machine.vsock?.cid ?? []),
-      ...claims.map(([, cid]) => cid),
-    ];
+    return [...this.#machines.contextIdsBut(uuid), ...claims.map(([, cid]) => cid)];
   }
 
   #folder(uuid: string): StateFolder {
     return new StateFolder(this.#ports.root, uuid);
-  }
-
-  #living(uuid: string): VirtualMachine {
-    const machine = this.#machines.get(uuid);
-    if (!machine) throw notHere(uuid);
-    if (machine.end) throw wrongState(machine, `does not run any more: ${machine.end.reason}`);
-    return machine;
-  }
-
-  #refuseRunning(uuid: string): void {
-    const machine = this.#machines.get(uuid);
-    if (machine && !machine.end) throw wrongState(machine, `runs already on this node (pid ${machine.pid})`);
   }
 
   /** host0 takes no longer list. */
@@ -330,26 +317,6 @@ export class Workloads {
         `${uuid}: why it did not start cannot be written to its output.log: ${messageOf(trouble)}`,
       );
     }
-  }
-
-  /** Of an earlier agent. */
-  async #takeOver(machine: VirtualMachine): Promise<void> {
-    if (!machine.end) return machine.lookAfter();
-    await removeConsoleSockets(machine.saved.machine);
-    await this.#ports.taps
-      .remove(machine.folder)
-      .catch((thrown: unknown) => this.#ports.say(messageOf(thrown)));
-  }
-
-  #lookLater(): void {
-    if (!this.#stopped) this.#callOff = this.#ports.clock.after(LOOK_EVERY, () => void this.#look());
-  }
-
-  async #look(): Promise<void> {
-    this.#looks += 1;
-    await Promise.all(Array.from(this.#machines.values(), machine => machine.lookAfter()));
-    if (this.#looks % LOOKS_PER_REFRESH === 0) await this.refresh();
-    this.#lookLater();
   }
 }
 
@@ -370,10 +337,6 @@ function judged(config: Config, uuid: string): WellFormed {
   return { file: config.file, workload, lines, texts };
 }
 
-function notHere(uuid: string): PxenError {
-  return new PxenError('WORKLOAD_STATE', `${uuid}: does not run on this node`);
-}
-
-function wrongState(machine: VirtualMachine, how: string): PxenError {
-  return new PxenError('WORKLOAD_STATE', `${machine.name}: ${how}`);
+function deletedText(paths: readonly string[]): string {
+  return paths.length === 0 ? 'no volume was deleted' : `deleted ${paths.join(', ')}`;
 }

@@ -26,6 +26,7 @@ function screenOf(context: Context, status: Status): string {
       ['dhcp', dhcpText(status)],
       ['nodes', countsText(status.nodes) ?? 'none seen yet'],
       ['workloads', status.workloads ? (countsText(status.workloads) ?? 'none') : 'unknown'],
+      ['hosts', hostsText(status)],
       ['overlays', `${several(status.overlays.folders, 'machine folder')} served`],
       ['recorder', `${status.capture.machines} machines, ${formatBytes(status.capture.bytes)} in memory`],
     ]),
@@ -39,6 +40,11 @@ function screenOf(context: Context, status: Status): string {
   return sections.join('\n\n');
 }
 
+function hostsText({ hosts = {}, places = {} }: Status): string {
+  const taken = countsText(places);
+  return `${countsText(hosts) ?? 'none'}${taken === undefined ? '' : `; places on them: ${taken}`}`;
+}
+
 function complaints({ parts }: Status): string[] {
   return Object.entries(parts).flatMap(([name, text]) => (text === null ? [] : [`${name}: ${text}`]));
 }
@@ -49,6 +55,6 @@ function dhcpText({ dhcp: { mode, leases } }: Status): string {
 
 /** `2 up, 1 silent`; undefined when there is nothing. */
 function countsText(states: Status['nodes']): string | undefined {
-  const counts = Object.entries(states).map(([state, count]) => `${count} ${state}`);
+  const counts = Object.entries(states).flatMap(([state, count]) => (count > 0 ? [`${count} ${state}`] : []));
   return counts.length === 0 ? undefined : counts.join(', ');
 }

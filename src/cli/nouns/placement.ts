@@ -3,15 +3,71 @@ import { parseReal, parseSize } from '../../domain/hocon/units.ts';
 import { isWord, WORD_FORM } from '../../domain/placement/names.ts';
 import { costCurve } from '../commands/placement/curve.ts';
 import { costEval, type EvalOptions } from '../commands/placement/eval.ts';
+import { costExplain } from '../commands/placement/explain.ts';
 import { placeOffline } from '../commands/placement/place.ts';
+import { planWorkloads } from '../commands/placement/plan.ts';
+import { type Chosen, chosen, named, pickedBy } from './chosen.ts';
 import { examples, type Run } from './noun.ts';
 
-/** `mesh cost` and `mesh place`: what placements are decided by, worked out from files, without a pxend. */
+/**
+ * `mesh cost`, `mesh plan` and `mesh place`: what placements are decided by. `explain` and `plan` ask pxend, the others
+ * work it out from files.
+ */
 export function addPlacement(mesh: Command, run: Run): void {
-  const cost = mesh.command('cost').description('what hosts cost: curves and cost functions, from files');
+  const cost = mesh.command('cost').description('what hosts cost: curves and cost functions');
+  addExplain(cost, run);
   addEval(cost, run);
   addCurve(cost, run);
+  addPlan(mesh, run);
   addPlace(mesh, run);
+}
+
+function addExplain(cost: Command, run: Run): void {
+  chosen(
+    cost
+      .command('explain')
+      .description('what every host would cost with a workload on it, which one it would get, and why'),
+    'as if it were started with this -n',
+  )
+    .option('--plot', 'draw the curves of that host, with the point where the workload would be')
+    .addHelpText(
+      'after',
+      examples(
+        'mesh cost explain -w web',
+        'mesh cost explain -w web --plot',
+        'mesh cost explain -w web --json | jq -r ".costs[] | [.host, .total] | @tsv"',
+      ),
+    )
+    .action((names: string[], options: Chosen & { plot?: boolean }, command: Command) =>
+      run(command, context =>
+        costExplain(context, { ...pickedBy(names, options), plot: options.plot === true }),
+      ),
+    );
+}
+
+function addPlan(mesh: Command, run: Run): void {
+  named(
+    mesh
+      .command('plan')
+      .description(
+        'place a set of workloads together and print where each goes; exit status 1 when one fits nowhere',
+      ),
+  )
+    .argument('[file...]', 'workload files, - for standard input; host0 need not have them')
+    .option('--start', 'then start them as planned, if all of them have a host')
+    .addHelpText(
+      'after',
+      examples(
+        'mesh plan -w ALL',
+        'mesh plan -w "web-*" --start',
+        'mesh plan next-week/*.conf --json | jq -r ".placements[] | [.name, .host] | @tsv"',
+      ),
+    )
+    .action((files: string[], options: Chosen & { start?: boolean }, command: Command) =>
+      run(command, context =>
+        planWorkloads(context, { files, workloads: options.workload ?? [], start: options.start === true }),
+      ),
+    );
 }
 
 function addEval(cost: Command, run: Run): void {

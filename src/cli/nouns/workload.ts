@@ -12,6 +12,8 @@ import { workloadRender } from '../commands/workload/render.ts';
 import { workloadRun } from '../commands/workload/run.ts';
 import { workloadStatus } from '../commands/workload/status.ts';
 import { workloadValidate } from '../commands/workload/validate.ts';
+import { type Chosen, chosen, pickedBy } from './chosen.ts';
+import { addGuest } from './guest.ts';
 import { examples, type Run, seconds } from './noun.ts';
 
 /** `mesh workload`: virtual machines on nodes, described by files in /var/pxen/monoliths. */
@@ -23,6 +25,7 @@ export function addWorkload(mesh: Command, run: Run): void {
   addVerbs(workload, run);
   addLogs(workload, run);
   addConsole(workload, run);
+  addGuest(workload, run);
 }
 
 interface FileOptions {
@@ -129,11 +132,6 @@ function withFacts(command: Command): Command {
     );
 }
 
-interface Chosen {
-  readonly workload?: readonly string[];
-  readonly node?: string;
-}
-
 function addLooks(workload: Command, run: Run): void {
   chosen(workload.command('list').description('every workload with its node and state, a line each'), ONLY)
     .option('--names', 'print the names alone')
@@ -196,13 +194,14 @@ function addVerbs(workload: Command, run: Run): void {
     'start workloads; what is missing is downloaded first, and they come back when their node reboots',
     PLACE,
   )
-    .option('--dry-run', 'judge it on the node and print the exact command line; nothing is changed')
+    .option('--dry-run', 'print where it would go and why, and the exact command line; nothing is changed')
     .addHelpText(
       'after',
       examples(
-        'mesh workload start -w web -n rack1-07',
-        'mesh workload start -w "web-*"',
+        'mesh workload start -w web',
+        'mesh workload start -w "web-*" -n rack1-07',
         'mesh workload start -w web --dry-run',
+        'mesh workload start -w web --dry-run --json | jq .placement.costs',
       ),
     );
   withTime(
@@ -303,27 +302,8 @@ function addConsole(workload: Command, run: Run): void {
     );
 }
 
-const ONLY = 'only those on this node: machine id, name or MAC address';
-const PLACE = 'the node to use: machine id, name or MAC address';
-
-/** The words that say which workloads are meant; `-n` where a node can be said too. */
-function chosen(command: Command, node?: string): Command {
-  command
-    .argument('[workload...]', 'names or uuids')
-    .option(
-      '-w, --workload <name>',
-      'name or uuid, a pattern with * and ?, several separated by commas, or ALL',
-      (text: string, before: readonly string[] = []) => [...before, text],
-    );
-  return node === undefined ? command : command.option('-n, --node <node>', node);
-}
-
-function pickedBy(
-  names: readonly string[],
-  { node, workload = [] }: Chosen,
-): { workloads: readonly string[]; node: string | undefined } {
-  return { workloads: [...names, ...workload], node };
-}
+const ONLY = 'only those on this node or host: name, machine id or MAC address';
+const PLACE = 'the node or host to use: name, machine id or MAC address; without it pxend chooses one';
 
 /** How long a guest may take to shut down when nobody says how long, seconds. */
 const GUEST_SECONDS = 20;

@@ -1,4 +1,5 @@
 import { printable } from './table.ts';
+import type { Terminal } from './terminal.ts';
 
 /** What a terminal takes for commands: colours and cursor (CSI), titles and clipboard (OSC, DCS and the like), two-character ones. */
 const ESCAPES =
@@ -39,6 +40,29 @@ export class GuestLines {
       const parts = line.split('\r').filter(part => part !== '');
       for (const part of parts.length === 0 ? [''] : parts) this.#show(part);
     }
+  }
+}
+
+/**
+ * What a guest writes, on its way out: byte by byte into files and pipes, line by line onto a terminal, which it may not
+ * steer. Nobody knows whether standard error is one, so that always goes line by line.
+ */
+export class GuestOutput {
+  readonly #take: (bytes: Uint8Array) => void;
+  readonly #lines: GuestLines;
+
+  constructor(terminal: Terminal, { raw, stream }: { raw: boolean; stream: 'stdout' | 'stderr' }) {
+    const asItIs = raw || (stream === 'stdout' && terminal.columns === undefined);
+    this.#lines = new GuestLines(line => terminal.write(stream, `${guestLine(line)}\n`));
+    this.#take = bytes => (asItIs ? terminal.write(stream, bytes) : this.#lines.take(bytes));
+  }
+
+  take(bytes: Uint8Array): void {
+    this.#take(bytes);
+  }
+
+  end(): void {
+    this.#lines.end();
   }
 }
 

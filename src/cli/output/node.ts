@@ -75,6 +75,7 @@ function hardwareOf(node: NodeDetail): string[] {
       'agent',
       `${f.software.agent}, node ${f.software.node}${f.software.qemu === undefined ? '' : `, qemu ${f.software.qemu}`}`,
     ],
+    ...enginesOf(f.software.engines),
     ...f.nics.map(nic => [`nic ${nic.name}`, nicText(nic)] as const),
     ...f.disks.map(
       disk => [`disk ${disk.name}`, `${formatBytes(disk.bytes)} ${disk.model ?? ''}`.trim()] as const,
@@ -84,6 +85,11 @@ function hardwareOf(node: NodeDetail): string[] {
   ];
   if (load) pairs.push(['load', `${load.average.toFixed(2)}, up ${age(load.uptimeSeconds * 1000)}`]);
   return [facts(pairs)];
+}
+
+/** An older agent does not tell. */
+function enginesOf(engines: readonly string[] | undefined): Pairs {
+  return engines === undefined ? [] : [['engines', engines.join(', ') || 'none']];
 }
 
 function nicText(nic: NonNullable<NodeDetail['facts']>['nics'][number]): string {

@@ -1,5 +1,5 @@
 import { formatBytes } from '../../base/bytes.ts';
-import { bendsOf, type Curve, costAt } from '../../domain/placement/curve.ts';
+import { type Piece, priceAt } from '../../domain/placement/curve.ts';
 import { formatCost } from '../../domain/placement/format.ts';
 
 const ROWS = 12;
@@ -8,20 +8,29 @@ const MOST_COLUMNS = 100;
 
 /**
  * A curve as text over the range in which something happens: up to a quarter beyond its last bend and the highest of
- * the inputs. `^` in the top row is Infinity.
+ * the inputs. `^` in the top row is Infinity, `O` the point that is marked.
  */
-export function plotOf(curve: Curve, inputs: readonly number[], width: number): string {
-  const from = Math.min(0, ...bendsOf(curve), ...inputs);
-  const end = Math.max(...bendsOf(curve), ...inputs);
+export function plotOf(
+  pieces: readonly Piece[],
+  inputs: readonly number[],
+  width: number,
+  marked?: number,
+): string {
+  const bends = pieces.flatMap(({ above, upTo }) => [above, upTo]).filter(Number.isFinite);
+  const from = Math.min(0, ...bends, ...inputs);
+  const end = Math.max(...bends, ...inputs);
   const to = end > from ? end + (end - from) / 4 : from + 10;
   const columns = Math.max(LEAST_COLUMNS, Math.min(MOST_COLUMNS, width - 14));
+  const step = (to - from) / (columns - 1);
+  const mark = marked === undefined ? -1 : Math.round((marked - from) / step);
+  // The column of the mark shows exactly what is marked, which may be a bend between two columns.
   const costs = Array.from({ length: columns }, (_, i) =>
-    costAt(curve, from + ((to - from) * i) / (columns - 1)),
+    priceAt(pieces, i === mark && marked !== undefined ? marked : from + step * i),
   );
-  return [...drawing(costs), axis(from, to, columns)].join('\n');
+  return [...drawing(costs, mark), axis(from, to, columns)].join('\n');
 }
 
-function drawing(costs: readonly number[]): readonly string[] {
+function drawing(costs: readonly number[], mark: number): readonly string[] {
   const finite = costs.filter(Number.isFinite);
   const [low, high] = finite.length > 0 ? [Math.min(0, ...finite), Math.max(0, ...finite)] : [0, 0];
   const rowOf = (cost: number): number =>
@@ -34,7 +43,8 @@ function drawing(costs: readonly number[]): readonly string[] {
   const rows = Array.from({ length: ROWS + 1 }, (_, i) => ROWS - i);
   return rows
     .map(row => {
-      const marks = costs.map(cost => (rowOf(cost) === row ? (row === ROWS ? '^' : '*') : ' '));
+      const signOf = (column: number): string => (column === mark ? 'O' : row === ROWS ? '^' : '*');
+      const marks = costs.map((cost, column) => (rowOf(cost) === row ? signOf(column) : ' '));
       return `${(labels.get(row) ?? '').padStart(10)} |${marks.join('')}`.trimEnd();
     })
     .filter((_, i) => i > 0 || costs.includes(Infinity));

@@ -1,9 +1,11 @@
 import type { Verb } from '../../api/agent.ts';
+import type { PlacementView } from '../../api/placement.ts';
 import type { WorkloadLine } from '../../api/workloads.ts';
 import { PxenError } from '../../base/error.ts';
 import type { ConsoleStatus } from '../../domain/workload/status.ts';
 import { commandLine } from '../../io/exec.ts';
 import type { Context } from '../context.ts';
+import { placementFrom, placementText } from './placement.ts';
 import { type Download, progressLine, seen } from './progress.ts';
 import { printable } from './table.ts';
 import { jsonText, paint, printError, type Terminal } from './terminal.ts';
@@ -33,10 +35,12 @@ export function runView(context: Context, about: RunAbout): RunView {
   return new Live(context, about);
 }
 
-/** The argv alone, so that it can be pasted or piped. */
+/** The argv as a line for a shell, so that it can be pasted or piped; where it would run and why stands before it as comments. */
 class DryRun implements RunView {
   readonly #context: Context;
   readonly #about: RunAbout;
+  /** By workload. */
+  readonly #placements = new Map<string, PlacementView>();
 
   constructor(context: Context, about: RunAbout) {
     this.#context = context;
@@ -44,24 +48,46 @@ class DryRun implements RunView {
   }
 
   line(line: WorkloadLine): void {
-    const { json, terminal } = this.#context;
-    if ('done' in line) this.#argv(line, line.done.argv ?? []);
-    else if (!('error' in line)) return;
-    else if (json) terminal.print(jsonText(line));
-    else showEnd(terminal, this.#about, line);
+    if ('placement' in line) this.#placements.set(line.workload, line.placement);
+    else if ('done' in line) this.#end(line, line.done.argv ?? []);
+    else if ('error' in line) this.#end(line);
   }
 
   end(): void {}
 
-  #argv({ node, workload }: WorkloadLine, argv: readonly string[]): void {
+  #end(line: WorkloadLine, argv?: readonly string[]): void {
     const { json, terminal } = this.#context;
-    const [program = '', ...words] = argv;
-    if (json) terminal.print(jsonText({ workload, node, argv }));
+    const placement = this.#placements.get(line.workload);
+    if (json) terminal.print(jsonText(dryRunJson(line, placement, argv)));
     else {
-      if (this.#about.several) terminal.print(printable(`# ${workload}`));
-      terminal.print(printable(commandLine(program, words)));
+      const heading = placement ? placementText(line.workload, placementFrom(placement)) : line.workload;
+      if (placement || (argv && this.#about.several)) terminal.print(asComments(heading));
+      if (argv) terminal.print(printable(shellLine(argv)));
+      else showEnd(terminal, this.#about, line);
     }
   }
+}
+
+function shellLine([program = '', ...words]: readonly string[]): string {
+  return commandLine(program, words);
+}
+
+function dryRunJson(
+  line: WorkloadLine,
+  placement: PlacementView | undefined,
+  argv: readonly string[] | undefined,
+): object {
+  const { node, workload } = line;
+  const decision = placement && { host: placement.host, reasons: placement.reasons, costs: placement.costs };
+  const rest = argv ? { workload, node, argv } : line;
+  return { ...rest, ...(decision && { placement: decision }) };
+}
+
+function asComments(text: string): string {
+  return text
+    .split('\n')
+    .map(line => printable(`# ${line}`).trimEnd())
+    .join('\n');
 }
 
 /** Steps as they come; one line below them for all downloads, written over and over. */
@@ -82,6 +108,7 @@ class Live implements RunView {
       this.#progress(line.workload, line.progress);
       return;
     }
+    if ('placement' in line) return;
     this.end();
     for (const key of this.#downloads.keys())
       if (key.startsWith(`${line.workload}\n`)) this.#downloads.delete(key);

@@ -1,10 +1,19 @@
 import type { WorkloadView } from '../../api/workloads.ts';
 import { formatBytes } from '../../base/bytes.ts';
 import { several } from '../../base/diagnostic.ts';
+import { parseIpv4 } from '../../base/ipv4.ts';
+import { type AddressTranslation, translated } from '../../domain/placement/host.ts';
 import { formatQuality } from '../../domain/workload/quality.ts';
-import type { ConsoleStatus, NicStatus, Usage, VolumeStatus } from '../../domain/workload/status.ts';
+import type {
+  ConsoleStatus,
+  GuestStatus,
+  NicStatus,
+  Usage,
+  VolumeStatus,
+} from '../../domain/workload/status.ts';
 import type { Context } from '../context.ts';
 import { guestLine } from './guest.ts';
+import { costText } from './placement.ts';
 import { age, ago, facts, paintColumn, table } from './table.ts';
 import { paint } from './terminal.ts';
 
@@ -75,6 +84,8 @@ function noteOf(view: WorkloadView): string {
 export interface Reach {
   /** Of the node, if that is known. */
   readonly address?: string | undefined;
+  /** Of the host: guests are behind it. */
+  readonly translation?: AddressTranslation | undefined;
 }
 
 /** `mesh workload status`: one workload in full. */
@@ -95,9 +106,14 @@ function identityOf(view: WorkloadView, now: number): Pairs {
     ['workload', uuid === undefined ? name : `${name} (${uuid})`],
     ['state', stateText(view, now)],
     ['node', nodeName === undefined ? (node ?? '-') : `${nodeName} (${node ?? '-'})`],
+    ...(view.host === undefined ? [] : [['host', hostText(view.host, view.cost)] as const]),
     ['wanted', view.desired ?? 'it was never started'],
     ['file', fileText(view)],
   ];
+}
+
+function hostText(host: string, cost: WorkloadView['cost']): string {
+  return cost === undefined ? host : `${host}, costs ${costText(cost)} with all that is on it`;
 }
 
 function stateText(view: WorkloadView, now: number): string {
@@ -129,6 +145,10 @@ function machineOf(view: WorkloadView, reach: Reach): Pairs {
     ...(alive ? [['console', consoleText(view.name, status.console, reach)] as const] : []),
     ...status.volumes.map(volume => [`volume ${volume.id}`, volumeText(volume)] as const),
     ...status.nics.map(nic => [`nic ${nic.id}`, nicText(nic)] as const),
+    ...(status.devices ?? []).map(
+      ({ id, type, address }) => [`device ${id}`, `${type} at ${address}`] as const,
+    ),
+    ...(alive && status.guest ? reachedAt(status.guest, reach) : []),
     ...(alive && status.usage ? usageOf(status.usage) : []),
   ];
 }
@@ -151,6 +171,16 @@ function nicText({ bridge, mac, qos, tap }: NicStatus): string {
   if (bridge === undefined) return `${mac}, nat`;
   const shaped = qos ? [formatQuality(qos)] : [];
   return [mac, `bridge ${bridge}`, ...(tap === undefined ? [] : [`tap ${tap}`]), ...shaped].join(', ');
+}
+
+/** Where a guest is reached from outside, when it is behind its host (checklist TC-42). */
+function reachedAt({ addresses }: GuestStatus, { translation }: Reach): Pairs {
+  if (!translation) return [];
+  const own = addresses.flatMap(text => parseIpv4(text.replace(/\/.*/, '')) ?? []);
+  return own.map(ip => {
+    const { address, port } = translated(translation, ip);
+    return ['reached at', `${address}, port ${port}, for ${ip}`] as const;
+  });
 }
 
 function usageOf(usage: Usage): Pairs {

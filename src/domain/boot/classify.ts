@@ -54,33 +54,39 @@ export function classify(packet: Packet, unicast: boolean, sha256: Sha256): Boot
   const mac = macFromBytes(packet.chaddr);
   if (((packet.chaddr[0] ?? 0) & 1) !== 0)
     return { problem: `${mac} is a multicast address, want a network card's` };
-  const client = clientOf(options);
+  const vendorClass = textOf(options, OPTION.vendorClass) ?? '';
+  const classes = userClasses(options);
+  const arch = architectureOf(options);
+  const client = clientOf(vendorClass, classes, arch);
   const uuid = uuidFromOption97(options.get(OPTION.machineUuid) ?? new Uint8Array());
   return {
     packet,
     messageType: type,
     mac,
     client,
-    arch: client === 'other' ? undefined : architectureOf(options),
+    arch: client === 'other' ? undefined : arch,
     uuid,
     machineId: uuid || client !== 'other' ? machineId({ uuid, mac }, sha256) : undefined,
     requested: addressOf(options, OPTION.requestedAddress),
     serverId: addressOf(options, OPTION.serverId),
     ciaddr: packet.ciaddr === ANY ? undefined : packet.ciaddr,
-    vendorClass: textOf(options, OPTION.vendorClass) ?? '',
-    userClasses: userClasses(options),
+    vendorClass,
+    userClasses: classes,
     speaksHttp: speaksHttp(options),
     unicast: unicast && packet.giaddr === ANY,
   };
 }
 
 /** iPXE first: it keeps the vendor class and the architecture of the firmware that started it. */
-function clientOf(options: Options): BootClient {
-  if (userClasses(options).includes('iPXE')) return 'ipxe';
-  const vendorClass = textOf(options, OPTION.vendorClass) ?? '';
+function clientOf(
+  vendorClass: string,
+  classes: readonly string[],
+  arch: Architecture | undefined,
+): BootClient {
+  if (classes.includes('iPXE')) return 'ipxe';
   if (vendorClass.startsWith('HTTPClient')) return 'uefi-http';
   if (!vendorClass.startsWith('PXEClient')) return 'other';
-  return architectureOf(options)?.firmware === 'bios' ? 'pxe-bios' : 'pxe-uefi';
+  return arch?.firmware === 'bios' ? 'pxe-bios' : 'pxe-uefi';
 }
 
 /** The first architecture of option 93 that is known. Old BIOS ROMs leave the option out (RFC 4578 2.1 demands it). */

@@ -159,7 +159,7 @@ function inform(request: BootRequest, at: Here): Decision {
       server: at.policy.server.address,
       siaddr: boot.siaddr,
       file: boot.file,
-      options: new Map([...boot.options, ...networkOptions(at)]),
+      options: [...boot.options, ...networkOptions(at)],
     }),
   };
 }
@@ -190,7 +190,7 @@ function grant(kind: 'offer' | 'ack', request: BootRequest, address: Ipv4, at: H
       yiaddr: address,
       siaddr: boot.siaddr,
       file: boot.file,
-      options: new Map([...leaseOptions(at.subnet), ...boot.options, ...networkOptions(at)]),
+      options: leaseOptions(at, boot.options),
     }),
   };
 }

@@ -3,6 +3,8 @@ export interface Places {
   /** The admin's files (/host0/...) are looked up below it by their full path. */
   readonly root: string;
   readonly config: string;
+  /** SSH host keys of libvirt hosts, kept by the admin. */
+  readonly knownHosts: string;
   readonly state: string;
   readonly database: string;
   readonly keys: string;
@@ -21,6 +23,7 @@ export function placesUnder(root: string): Places {
   return {
     root: root === '' ? '/' : root,
     config: at('etc/pxen/pxen.yaml'),
+    knownHosts: at('etc/pxen/known_hosts'),
     state: at('var/pxen/state'),
     database: at('var/pxen/state/pxen.db'),
     keys: at('var/pxen/state/keys'),

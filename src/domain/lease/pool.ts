@@ -52,7 +52,8 @@ export class AddressPool {
   }
 
   #spansHold(value: number): boolean {
-    return this.#spans.some(span => value >= span.first && value <= span.last);
+    for (const span of this.#spans) if (value >= span.first && value <= span.last) return true;
+    return false;
   }
 }
 

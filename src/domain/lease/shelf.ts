@@ -30,6 +30,8 @@ export class Shelf {
     loaded: new Map(),
     bound: new Map(),
   };
+  /** The queue that an address is in. */
+  readonly #queueOf = new Map<Ipv4, Map<Ipv4, Hold>>();
   /** Addresses that were held and that nobody remembers now. */
   readonly #vacant = new Set<Ipv4>();
   readonly #untouched: Generator<Ipv4, undefined>;
@@ -41,14 +43,20 @@ export class Shelf {
     this.#nextUntouched = this.#untouched.next().value;
   }
 
-  put(hold: Hold, queue: QueueName): void {
-    this.#vacant.delete(hold.address);
-    this.#queues[queue].set(hold.address, hold);
+  /** At the end of a queue, out of the one that the address was in. */
+  put(hold: Hold, name: QueueName): void {
+    const { address } = hold;
+    const queue = this.#queues[name];
+    if (!this.#queueOf.get(address)?.delete(address)) this.#vacant.delete(address);
+    queue.set(address, hold);
+    this.#queueOf.set(address, queue);
   }
 
   /** The hold is over and forgotten. */
   clear(address: Ipv4): void {
-    for (const queue of Object.values(this.#queues)) if (queue.delete(address)) this.#vacant.add(address);
+    if (!this.#queueOf.get(address)?.delete(address)) return;
+    this.#queueOf.delete(address);
+    this.#vacant.add(address);
   }
 
   /** An address never used, else one that nobody remembers, else the one whose last holder has been gone longest. */
@@ -84,7 +92,7 @@ export class Shelf {
   }
 
   #wasUsed(address: Ipv4): boolean {
-    return this.#vacant.has(address) || Object.values(this.#queues).some(queue => queue.has(address));
+    return this.#vacant.has(address) || this.#queueOf.has(address);
   }
 
   #recyclable(now: number): Ipv4 | undefined {

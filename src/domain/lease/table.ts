@@ -159,20 +159,29 @@ export class LeaseTable {
     return [...shifted.values()].flatMap(({ lease }) => lease ?? []);
   }
 
+  /** In place of whoever held the address, and of whatever the card held. */
   #hold(hold: Hold, queue: QueueName): void {
-    this.#drop(this.#byAddress.get(hold.address));
-    this.#drop(this.#byMac.get(hold.mac));
-    this.#byAddress.set(hold.address, hold);
-    if (!hold.declined) this.#byMac.set(hold.mac, hold);
+    const { address, mac } = hold;
+    const before = this.#byAddress.get(address);
+    const own = this.#byMac.get(mac);
+    if (before && before.mac !== mac && this.#byMac.get(before.mac) === before)
+      this.#byMac.delete(before.mac);
+    if (own && own.address !== address) this.#clear(own.address);
+    this.#byAddress.set(address, hold);
+    if (hold.declined) this.#byMac.delete(mac);
+    else this.#byMac.set(mac, hold);
     // An address of no pool (kept for a card, or moved by the admin) is remembered for its renewal, but never recycled.
-    this.#shelves.find(({ pool }) => pool.has(hold.address))?.put(hold, queue);
+    this.#shelfWith(address)?.put(hold, queue);
   }
 
-  #drop(hold: Hold | undefined): void {
-    if (!hold) return;
-    this.#byAddress.delete(hold.address);
-    if (this.#byMac.get(hold.mac) === hold) this.#byMac.delete(hold.mac);
-    this.#shelves.find(({ pool }) => pool.has(hold.address))?.clear(hold.address);
+  #clear(address: Ipv4): void {
+    this.#byAddress.delete(address);
+    this.#shelfWith(address)?.clear(address);
+  }
+
+  #shelfWith(address: Ipv4): Shelf | undefined {
+    for (const shelf of this.#shelves) if (shelf.pool.has(address)) return shelf;
+    return undefined;
   }
 
   #shelfOf(pool: AddressPool): Shelf {

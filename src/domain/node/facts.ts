@@ -79,6 +79,8 @@ export interface Software {
   readonly node: string;
   readonly agent: string;
   readonly qemu?: string | undefined;
+  /** What its agent can run workloads with; an older agent does not tell. */
+  readonly engines?: readonly string[] | undefined;
 }
 
 /** /dev/kvm proves nothing: `usable` means that a guest really ran. `unknown` until the agent has tried. */

@@ -20,7 +20,8 @@ export function liveness(node: NodeRecord, now: number, listeningSince: number):
     return now - progressAt(boot, node.lastSeenAt) < STALLED_AFTER ? 'booting' : 'stalled';
   }
   const patience = MISSED_REPORTS * report.interval * 1000;
-  if (now - report.at <= patience) return 'up';
+  // What the last report before a restart of host0 said may not be the last word: heartbeats since then are forgotten.
+  if (now - report.at <= patience && report.at >= listeningSince) return 'up';
   return now - listeningSince <= patience ? 'unknown' : 'silent';
 }
 

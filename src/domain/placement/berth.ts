@@ -18,8 +18,13 @@ import {
  */
 export class Berth {
   readonly view: HostView;
-  /** What it costs as it is; nothing while nothing runs on it. */
+  /**
+   * What it costs as it is, the offset for each VM that is on it; nothing while nothing runs on it. Counted once, the
+   * offset would be no price at all for who joins others there (X-7).
+   */
   cost = 0;
+  /** The same without the offset. */
+  bareCost = 0;
   readonly #prices: PriceList | undefined;
   readonly #most: { readonly vcpus: number; readonly memory: number };
   readonly #listed: DeviceCounts;
@@ -95,12 +100,13 @@ export class Berth {
     this.#limit = coscheduleLimit(this.#coschedule);
     this.#nextVm = priceAt(this.#prices.vms, this.#vms + 1);
     this.#deviceCost = this.#deviceCostWith(this.#prices, NO_DEVICES);
-    this.cost = this.#vms > 0 ? this.#costNow(this.#prices) : 0;
+    this.bareCost = this.#vms > 0 ? this.#costNow(this.#prices) : 0;
+    this.cost = this.bareCost + this.#vms * this.#prices.offset;
   }
 
-  #costNow({ vms, vcpus, memory, offset }: PriceList): number {
+  #costNow({ vms, vcpus, memory }: PriceList): number {
     const uses = priceAt(vms, this.#vms) + priceAt(vcpus, this.#vcpus) + priceAt(memory, this.#memory);
-    return uses + this.#deviceCost + offset;
+    return uses + this.#deviceCost;
   }
 
   #deviceCostWith(prices: PriceList, more: DeviceCounts): number {

@@ -105,15 +105,3 @@ export function hasPrice(curve: Curve, least: number, most: number): boolean {
     ({ above, upTo }) => Math.max(least, Math.floor(above) + 1) <= Math.min(most, upTo),
   );
 }
-
-/** Where a curve bends or ends, ascending, for a drawing of it. */
-export function bendsOf(curve: Curve): readonly number[] {
-  const bends = [...shapeBends(curve), ...(curve.max === undefined ? [] : [curve.max])];
-  return [...new Set(bends)].sort((a, b) => a - b);
-}
-
-function shapeBends(shape: Shape): readonly number[] {
-  if (shape.kind === 'hard-soft') return [shape.soft, shape.hard];
-  if (shape.kind === 'piecewise') return [shape.cutoff, ...bendsOf(shape.low), ...bendsOf(shape.high)];
-  return [];
-}

@@ -8,6 +8,12 @@ export interface Score {
   readonly cost: number;
 }
 
+/** Work in slices of some milliseconds: whoever has others to serve does so at each pause. */
+export type Slices<T> = Generator<undefined, T, undefined>;
+
+/** Prices between two pauses: one takes some 50 ns. */
+const SLICE = 50_000;
+
 /** Less than this part of a cost is the noise of sums of decimals. */
 const NOISE = 1e-9;
 
@@ -26,6 +32,7 @@ export class Draft {
   /** The requests without a host. */
   readonly homeless: Set<number>;
   readonly #onHost: readonly Set<number>[];
+  #pausedAt = 0;
 
   constructor(snapshot: Snapshot, requests: readonly PlacementRequest[]) {
     this.fleet = new Fleet(snapshot);
@@ -55,6 +62,22 @@ export class Draft {
       const request = this.requests[vm];
       if (request) this.put(vm, this.fleet.best(request, rule));
     }
+  }
+
+  /** The same, with pauses. */
+  *placing(order: Iterable<number>, rule: Rule): Slices<void> {
+    for (const vm of order) {
+      this.placeAll([vm], rule);
+      if (this.isPauseDue()) yield;
+    }
+  }
+
+  /** Whether there was much work since the last pause. */
+  isPauseDue(): boolean {
+    const { evaluations } = this.fleet;
+    if (evaluations - this.#pausedAt < SLICE) return false;
+    this.#pausedAt = evaluations;
+    return true;
   }
 
   /** Onto no host where that is -1. */

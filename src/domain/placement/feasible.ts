@@ -15,20 +15,25 @@ export function unsuitable(
   if (request.node !== undefined && request.node !== host.name) return `${request.node} is named`;
   if (!profile || !rules.costFunctions.has(profile.costFunction))
     return `its profile ${host.profile} is not known`;
-  return wrongState(host) ?? wrongRealm(rules, request, host) ?? wrongNode(request, host);
+  return wrongState(request, host) ?? wrongRealm(rules, request, host) ?? wrongNode(request, host);
 }
 
-function wrongState({ state }: HostView): string | undefined {
+function wrongState({ node, stays }: PlacementRequest, { away, state }: HostView): string | undefined {
   if (state === 'disabled') return 'disabled';
-  return state === 'no-scheduling' ? 'no-scheduling: it takes no new VMs' : undefined;
+  if (state === 'no-scheduling' && stays !== true) return 'no-scheduling: it takes no new VMs';
+  return node === undefined ? away : undefined;
 }
 
-function wrongRealm(rules: PlacementRules, { realm }: PlacementRequest, host: HostView): string | undefined {
+function wrongRealm(
+  rules: PlacementRules,
+  { realm, stays }: PlacementRequest,
+  host: HostView,
+): string | undefined {
   if (realm !== undefined && host.realm !== realm) return `not in realm ${realm}`;
   if (host.realm === undefined) return undefined;
   const own = rules.realms.get(host.realm);
   if (!own) return `its realm ${host.realm} is not known`;
-  return own.disabled ? `its realm ${host.realm} is disabled` : undefined;
+  return own.disabled && stays !== true ? `its realm ${host.realm} is disabled` : undefined;
 }
 
 function wrongNode({ engine, arch, bridges = [] }: PlacementRequest, { node }: HostView): string | undefined {

@@ -89,8 +89,8 @@ export class Fleet {
   }
 
   /**
-   * What all hosts cost together, spreading included, for comparing two ways to place the same VMs. A host that a VM was
-   * forced onto by its name, against its cost function, is left out: it is the same in both.
+   * What all hosts cost together, their offsets for each VM and spreading included, for comparing two ways to place the
+   * same VMs. A host that a VM was forced onto by its name, against its cost function, is left out: it is the same in both.
    */
   cost(): number {
     return this.berths.reduce((sum, _, host) => sum + this.#countedCost(host), this.#spreadCost);
@@ -144,7 +144,7 @@ export class Fleet {
     if (!berth) return Infinity;
     const total = berth.totalWith(request);
     const spread = request.group === undefined ? 0 : this.spread(host, request.group);
-    return rule === 'total' ? total + spread : total - berth.cost + spread;
+    return rule === 'total' ? total + spread : total - berth.bareCost + spread;
   }
 
   #newBoard(key: string, request: PlacementRequest): Board {
@@ -187,8 +187,8 @@ export class Fleet {
 
   /** Which hosts are suitable depends on few words of a request: it is worked out once for each combination of them. */
   #suits(request: PlacementRequest): Uint8Array {
-    const { node, realm, engine, arch, bridges = [] } = request;
-    const key = JSON.stringify([node, realm, engine, arch, bridges]);
+    const { node, realm, engine, arch, bridges = [], stays } = request;
+    const key = JSON.stringify([node, realm, engine, arch, bridges, stays]);
     const known = this.#suitable.get(key);
     if (known) return known;
     const suits = Uint8Array.from(this.berths, ({ view }) =>

@@ -1,4 +1,6 @@
+import { toHex } from '../../base/bytes.ts';
 import { type Ipv4, ipv4ToNumber } from '../../base/ipv4.ts';
+import type { MachineId, Sha256 } from '../machine/genid.ts';
 
 /** What a host takes (tiCrypt document, "Hosts"). */
 export const HOST_STATES = ['enabled', 'no-scheduling', 'disabled'] as const;
@@ -40,6 +42,12 @@ export function translated(
 export function parseHostState(text: string): HostState | undefined {
   const word = text.trim().toLowerCase().replace(/\s+/g, '-');
   return HOST_STATES.find(state => state === word);
+}
+
+/** A libvirt host has no hardware that anybody saw: its name is what tells it from others. */
+export function libvirtHostId(name: string, sha256: Sha256): MachineId {
+  const seed = new TextEncoder().encode(`pxen:1:libvirt:${name}`);
+  return toHex(sha256(seed).subarray(0, 4)) as MachineId;
 }
 
 /** A libvirt connection. `ssh` is absent for this computer's own. */

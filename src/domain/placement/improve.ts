@@ -1,5 +1,5 @@
 import { Dice } from './dice.ts';
-import { type Draft, isBetter } from './draft.ts';
+import { type Draft, isBetter, type Slices } from './draft.ts';
 
 /** So many attempts in vain, for each VM and in all, and nothing more is expected. */
 const ATTEMPTS_EACH = 50;
@@ -12,19 +12,24 @@ const MOST_TAKEN = 12;
  * Makes a draft better: every VM to where it costs least, then again and again a few VMs taken off and put back in
  * another order. Ends when the fleet has worked out so many prices more, or when nothing has helped for long.
  */
-export function improve(draft: Draft, effort: number): void {
+export function* improving(draft: Draft, effort: number): Slices<void> {
   const end = draft.fleet.evaluations + effort;
   // Who was given a node by name does not move.
   const movable = draft.requests.flatMap((request, vm) => (request.node === undefined ? vm : []));
   if (movable.length === 0) return;
   for (let better = true; better; ) {
     better = false;
-    for (const vm of movable) if (draft.fleet.evaluations < end && tryAnew(draft, [vm])) better = true;
+    for (const vm of movable) {
+      if (draft.fleet.evaluations < end && tryAnew(draft, [vm])) better = true;
+      if (draft.isPauseDue()) yield;
+    }
   }
   const dice = new Dice(1);
   const most = Math.min(MOST_ATTEMPTS, ATTEMPTS_EACH * movable.length);
-  for (let failed = 0; failed < most && draft.fleet.evaluations < end; failed++)
+  for (let failed = 0; failed < most && draft.fleet.evaluations < end; failed++) {
     if (tryAnew(draft, chosen(draft, movable, dice))) failed = -1;
+    if (draft.isPauseDue()) yield;
+  }
 }
 
 /** Takes VMs off and puts each where it then costs least; all as before unless that is better. */

@@ -17,15 +17,22 @@ export function parsePciAddress(text: string): PciAddress | undefined {
   return `${domain}:${bus}:${device}.${pciFunction}` as PciAddress;
 }
 
-/** Free devices for what is wanted, the lowest addresses first; undefined when there are not enough of one type. */
+/**
+ * Free devices for what is wanted: of `before` what is still free, then the lowest addresses; undefined when there are not
+ * enough of one type.
+ */
 export function allocateDevices(
   devices: readonly Device[],
   taken: ReadonlySet<PciAddress>,
   wanted: ReadonlyMap<string, number>,
+  before: readonly Device[] = [],
 ): readonly Device[] | undefined {
+  const had = new Set(before.map(({ address }) => address));
   const free = devices
     .filter(device => !taken.has(device.address))
-    .toSorted((a, b) => (a.address < b.address ? -1 : 1));
+    .toSorted(
+      (a, b) => Number(had.has(b.address)) - Number(had.has(a.address)) || (a.address < b.address ? -1 : 1),
+    );
   const chosen: Device[] = [];
   for (const [type, count] of wanted) {
     const found = free.filter(device => device.type === type).slice(0, count);

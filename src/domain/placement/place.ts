@@ -28,17 +28,17 @@ export interface HostCost extends Cost {
 
 /**
  * Where a VM goes (checklist 5.3): of the hosts that can take it, the one with the smallest total cost, the VM counted
- * in (X-7), and of equals the first by name. A node that was named has to be able to take it, but may cost anything.
+ * in (X-7), and of equals the one that it was on last, then the first by name. A node that was named has to be able to take it, but may cost anything.
  */
 export function place(snapshot: Snapshot, request: PlacementRequest): Placement {
   const judged = inOrder(snapshot.hosts).map(host => judge(snapshot, request, host));
-  const winner = cheapest(judged);
+  const winner = cheapest(judged, request.last);
   const losers = judged.filter(host => host !== winner);
   return {
     host: winner?.name ?? null,
     reasons: [
       ...withoutHost(snapshot, request),
-      ...losers.map(loser => `${loser.name}: ${whyNot(loser, winner)}`),
+      ...losers.map(loser => `${loser.name}: ${whyNot(loser, winner, request.last)}`),
     ],
     costs: judged.flatMap(({ name, cost }) => (cost ? { host: name, ...cost } : [])),
   };
@@ -102,21 +102,23 @@ function devicesBeyond({ devices }: CostParts, counts: ReadonlyMap<string, numbe
 }
 
 /** The first of the cheapest: they are in the order of their names. */
-function cheapest(judged: readonly Judged[]): Judged | undefined {
+function cheapest(judged: readonly Judged[], last: string | undefined): Judged | undefined {
   let best: Judged | undefined;
   for (const host of judged)
     if (host.fault === undefined && (!best || totalOf(host) < totalOf(best))) best = host;
-  return best;
+  const before = judged.find(host => host.name === last && host.fault === undefined);
+  return before && best && totalOf(before) === totalOf(best) ? before : best;
 }
 
 function totalOf({ cost }: Judged): number {
   return cost?.total ?? Infinity;
 }
 
-function whyNot(loser: Judged, winner: Judged | undefined): string {
+function whyNot(loser: Judged, winner: Judged | undefined, last: string | undefined): string {
   if (loser.fault !== undefined || !winner) return loser.fault ?? '';
   const [cost, best] = [formatCost(totalOf(loser)), formatCost(totalOf(winner))];
-  if (totalOf(loser) === totalOf(winner)) return `costs ${cost} too; ${winner.name} is first by name`;
+  if (totalOf(loser) === totalOf(winner))
+    return `costs ${cost} too; ${winner.name} is ${winner.name === last ? 'where it was last' : 'first by name'}`;
   return `costs ${cost}, ${winner.name} costs ${best}`;
 }
 

@@ -2,6 +2,7 @@ import type { MachineId } from '../machine/genid.ts';
 import type { Workload } from '../workload/workload.ts';
 import type { Device } from './pci.ts';
 import type { Placement } from './place.ts';
+import type { Realm } from './realm.ts';
 
 /** What needs a place: a workload that is about to start. */
 export interface Berthing {
@@ -17,22 +18,26 @@ export interface Held {
   readonly node: MachineId;
   /** The devices of the node that are set aside for it. */
   readonly devices: readonly Device[];
-  /** Why this host and no other. */
-  readonly decision: Placement;
-  /** From `registration-timeout` of the realm: milliseconds in which it has to be up. Absent: no realm. */
-  readonly registrationTimeout?: number | undefined;
-  /** From `drives.cache` of the realm, where it says one. */
-  readonly cache?: string | undefined;
+  /** The one that the host is in: its parameters hold for the workload. Absent: it is in none. */
+  readonly realm?: Realm | undefined;
+}
+
+export interface Decision extends Placement {
+  /** Of the host that it would go to; absent where that is null. */
+  readonly node?: MachineId | undefined;
+  /** The host that was named; absent: any would do. */
+  readonly named?: string | undefined;
 }
 
 /** Chooses hosts and holds places on them; whoever starts workloads asks it. Nothing here waits. */
 export interface Placer {
   /** What would be chosen, and why; holds nothing. Throws as `hold` does, except when nothing fits: then `host` is null. */
-  decide(berthing: Berthing): Placement & { readonly node?: MachineId | undefined };
-  /** Throws PLACEMENT_REFUSED with one line for each host, or NOT_FOUND for a node or realm that there is not. */
+  decide(berthing: Berthing): Decision;
+  /**
+   * Throws PLACEMENT_REFUSED with one line for each host, NOT_FOUND for a node or realm that there is not, and WORKLOAD_BUSY
+   * while an earlier start of it holds a place.
+   */
   hold(berthing: Berthing): Held;
-  /** It runs there: what its node reports counts from now on. */
-  confirm(uuid: string): void;
-  /** It failed, ended or was called off. */
-  drop(uuid: string): void;
+  /** The start is over, well or not: what records and nodes say counts from now on. */
+  release(uuid: string): void;
 }

@@ -1,6 +1,6 @@
-import { Draft, isBetter, type Score } from './draft.ts';
+import { Draft, isBetter, type Score, type Slices } from './draft.ts';
 import type { Rule } from './fleet.ts';
-import { improve } from './improve.ts';
+import { improving } from './improve.ts';
 import { ordersOf } from './orders.ts';
 import { place } from './place.ts';
 import { type PlacementRequest, type Snapshot, withVms } from './snapshot.ts';
@@ -40,52 +40,69 @@ export function plan(
   requests: readonly PlacementRequest[],
   effort = usualEffort(snapshot.hosts.length, requests.length),
 ): Plan {
-  const asAsked = drafted(snapshot, requests, requests.keys(), 'total');
-  const best = bestOrder(snapshot, requests, asAsked, effort / 2);
-  const oneByOne = asAsked.score;
-  improve(best, effort / 2);
-  return { placements: placementsOf(snapshot, best), score: best.score, oneByOne };
+  const slices = planning(snapshot, requests, effort);
+  for (;;) {
+    const { done, value } = slices.next();
+    if (done) return value;
+  }
 }
 
-function drafted(
+/** The same plan, with pauses for those who serve others meanwhile: it may take seconds. */
+export function* planning(
+  snapshot: Snapshot,
+  requests: readonly PlacementRequest[],
+  effort = usualEffort(snapshot.hosts.length, requests.length),
+): Slices<Plan> {
+  const asAsked = yield* drafted(snapshot, requests, requests.keys(), 'total');
+  const best = yield* bestOrder(snapshot, requests, asAsked, effort / 2);
+  const oneByOne = asAsked.score;
+  yield* improving(best, effort / 2);
+  return { placements: yield* placementsOf(snapshot, best), score: best.score, oneByOne };
+}
+
+function* drafted(
   snapshot: Snapshot,
   requests: readonly PlacementRequest[],
   order: Iterable<number>,
   rule: Rule,
-): Draft {
+): Slices<Draft> {
   const draft = new Draft(snapshot, requests);
-  draft.placeAll(order, rule);
+  yield* draft.placing(order, rule);
+  yield;
   return draft;
 }
 
-function bestOrder(
+function* bestOrder(
   snapshot: Snapshot,
   requests: readonly PlacementRequest[],
   first: Draft,
   effort: number,
-): Draft {
+): Slices<Draft> {
   let best = first;
   let spent = 0;
   for (const order of ordersOf(requests))
     for (const rule of ['more', 'total'] as const) {
       if (spent >= effort) return best;
-      const draft = drafted(snapshot, requests, order, rule);
+      const draft = yield* drafted(snapshot, requests, order, rule);
       spent += draft.fleet.evaluations;
       if (isBetter(draft.score, best.score)) best = draft;
     }
   return best;
 }
 
-function placementsOf(snapshot: Snapshot, draft: Draft): readonly PlannedVm[] {
+function* placementsOf(snapshot: Snapshot, draft: Draft): Slices<readonly PlannedVm[]> {
   const { fleet, requests } = draft;
   const names = firstComeFirst(draft).map(host => fleet.berths[host]?.view.name ?? null);
   const after = withVms(snapshot, byHost(requests, names));
+  const placements: PlannedVm[] = [];
   let explained = 0;
-  return requests.map((request, vm) => {
+  for (const [vm, request] of requests.entries()) {
     const host = names[vm] ?? null;
     const explain = host === null && explained++ < MOST_EXPLAINED;
-    return { name: request.name, host, reasons: explain ? place(after, request).reasons : [] };
-  });
+    placements.push({ name: request.name, host, reasons: explain ? place(after, request).reasons : [] });
+    if (explain) yield;
+  }
+  return placements;
 }
 
 /** Of VMs that are all the same, the ones asked for first are those that have a host. */

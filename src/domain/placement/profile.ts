@@ -15,7 +15,7 @@ export interface HardwareProfile {
 }
 
 /** How many devices of each type there are. */
-export function deviceCounts(devices: readonly Device[]): DeviceCounts {
+export function deviceCounts(devices: readonly Pick<Device, 'type'>[]): DeviceCounts {
   const counts = new Map<string, number>();
   for (const { type } of devices) counts.set(type, (counts.get(type) ?? 0) + 1);
   return counts;

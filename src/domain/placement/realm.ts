@@ -42,11 +42,19 @@ export const REALM_DEFAULTS = {
   pollFrequency: 10_000,
 } as const;
 
+/** The fourth pool of the document, which no parameter of a realm names (checklist TC-50). */
+const SNAPSHOTS_POOL = 'ticrypt-vm-snapshots';
+
+/** The storage pools that every libvirt host of a realm needs. */
+export function poolNames({ volumes, drives, bricks }: Realm['pools']): readonly string[] {
+  return [volumes, drives, bricks, SNAPSHOTS_POOL];
+}
+
 /** A VM that boots from a slow disk may well need this long (the document's danger note, checklist TC-6). */
 export const SHORT_TIMEOUT = 60_000;
 
 /** Why a new drive of so many bytes may not be made in the realm, or nothing. */
-export function driveFault({ drives }: Realm, bytes: number): string | undefined {
+export function driveFault({ drives }: Pick<Realm, 'drives'>, bytes: number): string | undefined {
   if (drives.minSize !== undefined && bytes < drives.minSize) return `at least ${drives.minSize} bytes`;
   if (drives.maxSize !== undefined && bytes > drives.maxSize) return `at most ${drives.maxSize} bytes`;
   return undefined;

@@ -34,6 +34,14 @@ export function formatWarning({ file, line, key, text }: Warning): string {
 /** As much as a resource at its hard cap costs by default: it outweighs load, not an offset of thousands. */
 export const SPREAD_COST = 10;
 
+/** Where no file says anything. */
+export const NO_RULES: PlacementRules = {
+  costFunctions: new Map(),
+  profiles: new Map(),
+  realms: new Map(),
+  spreadCost: SPREAD_COST,
+};
+
 export interface RulesRead {
   readonly rules: PlacementRules;
   /** All of them; with one or more the rules must not be used. */

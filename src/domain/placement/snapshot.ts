@@ -19,6 +19,8 @@ export interface HostView extends Host {
   readonly groups: ReadonlyMap<string, number>;
   /** What its node reports; what is absent is not known, and not asked for. */
   readonly node?: NodeView | undefined;
+  /** Why nothing can be started there now, such as a node that does not report. Who names the host may try. */
+  readonly away?: string | undefined;
 }
 
 /** Facts of a node that decide what it can run. */
@@ -48,6 +50,10 @@ export interface PlacementRequest {
   readonly engine?: string | undefined;
   readonly arch?: string | undefined;
   readonly bridges?: readonly string[] | undefined;
+  /** The host that it was on last: of equals it is the first. Only `place` looks at it. */
+  readonly last?: string | undefined;
+  /** It is on the named host already, or comes back there: also one that takes nothing new keeps it. */
+  readonly stays?: boolean | undefined;
 }
 
 /** What a VM adds to its host. */

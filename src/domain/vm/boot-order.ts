@@ -3,10 +3,11 @@ import type { BootEntry, Workload } from '../workload/workload.ts';
 
 /**
  * What the firmware tries, in its order: MH-24, and MH-25 where the file names no order: the first volume, whatever its
- * type, else the first NIC; nothing where a kernel is booted directly.
+ * type, else the first NIC; nothing where a kernel is booted directly. Flash memory is what boots and not what is booted.
  */
 export function bootOrder({ boot, kernel, nics, volumes }: Workload): readonly BootEntry[] {
-  const all = [...volumes.map(volume => ({ volume: volume.id })), ...nics.map(nic => ({ nic: nic.id }))];
+  const disks = volumes.filter(volume => volume.interface !== 'pflash');
+  const all = [...disks.map(volume => ({ volume: volume.id })), ...nics.map(nic => ({ nic: nic.id }))];
   return boot ?? all.slice(0, kernel ? 0 : 1);
 }
 

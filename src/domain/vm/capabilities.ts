@@ -56,6 +56,8 @@ export interface EngineLimits {
   readonly runs: 'agent' | 'export only';
   /** Keys that it cannot do without, with the reason. */
   readonly needs: Readonly<Partial<Record<KeyPattern, string>>>;
+  /** Why it cannot do without KVM; absent: it can. */
+  readonly needsKvm?: string;
   /** Why the kernel needs a root file system that the file names; absent: it does not. */
   readonly needsRoot?: string;
   readonly ranges: readonly Range[];
@@ -70,7 +72,6 @@ const NO_PCI = 'it has no PCI bus';
 const VIRTIO_ONLY = 'its devices are virtio and nothing else';
 const ONLY_LIBVIRT = 'only libvirt knows them';
 const MAIN_LOOP = 'QEMU has none for NICs';
-const LATER = 'pxen does not do that with QEMU yet';
 const QEMU_OPTION = 'it is an option of QEMU';
 
 const anywhere = (most: number): Budget['most'] => ({ x86_64: most, aarch64: most });
@@ -112,8 +113,9 @@ export const ENGINE_LIMITS: Readonly<Record<Engine, EngineLimits>> = {
   },
   stratovirt: {
     about: 'StratoVirt, a small virtual machine monitor of openEuler that boots Linux kernels.',
-    runs: 'export only',
+    runs: 'agent',
     needs: { 'platform.kernel.image': 'it boots a kernel and nothing else' },
+    needsKvm: 'it has no other way to run a guest',
     needsRoot: 'it starts no kernel without a root file system',
     ranges: [
       { key: 'platform.cpu.threads', least: 1, most: 254, step: 1 },
@@ -176,12 +178,14 @@ export const ENGINE_LIMITS: Readonly<Record<Engine, EngineLimits>> = {
   },
   libvirt: {
     about: 'A domain of libvirt, which runs QEMU.',
-    runs: 'export only',
+    runs: 'agent',
     needs: {},
     ranges: [],
     budgets: [],
     forms: [
       { keys: ['platform.bios'], form: /^\//, expected: 'an absolute path' },
+      // It is part of the names of files.
+      { keys: ['name'], form: /^[^/]*$/, expected: 'a text without slashes' },
       {
         // deviceName of its schema.
         keys: ['network.<id>.bridge', 'network.<id>.queue-tap'],
@@ -289,7 +293,7 @@ export const CAPABILITIES: readonly Capability[] = [
   {
     what: 'PCI devices of the host',
     keys: ['platform.device.<n>.type'],
-    engines: { qemu: LATER, microvm: NO_PCI, stratovirt: NO_PCI, libvirt: true },
+    engines: { qemu: true, microvm: NO_PCI, stratovirt: NO_PCI, libvirt: true },
   },
   {
     what: 'CD-ROMs',
@@ -330,14 +334,14 @@ export const CAPABILITIES: readonly Capability[] = [
     what: 'floppy disks',
     keys: ['platform.volume.<id>.interface'],
     only: ['floppy'],
-    engines: { qemu: LATER, microvm: VIRTIO_ONLY, stratovirt: VIRTIO_ONLY, libvirt: true },
+    engines: { qemu: true, microvm: VIRTIO_ONLY, stratovirt: VIRTIO_ONLY, libvirt: true },
   },
   {
     what: 'volumes as flash memory',
     keys: ['platform.volume.<id>.interface'],
     only: ['pflash'],
     engines: {
-      qemu: LATER,
+      qemu: true,
       microvm: VIRTIO_ONLY,
       stratovirt: VIRTIO_ONLY,
       libvirt: 'libvirt keeps it for the firmware',
@@ -382,12 +386,7 @@ export const CAPABILITIES: readonly Capability[] = [
   {
     what: 'disks made on demand',
     keys: ['platform.volume.<id>.size'],
-    engines: {
-      qemu: 'pxen makes no disks on nodes yet',
-      microvm: 'pxen makes no disks on nodes yet',
-      stratovirt: 'pxen makes no disks on nodes yet',
-      libvirt: true,
-    },
+    engines: { qemu: true, microvm: true, stratovirt: true, libvirt: true },
   },
   {
     what: 'storage pools',

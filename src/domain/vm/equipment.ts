@@ -1,4 +1,5 @@
 import { PxenError } from '../../base/error.ts';
+import type { WantedDevice } from '../device/passing.ts';
 import type { WorkloadFacts } from '../workload/facts.ts';
 import type { Kernel, PciDevice, VirtioConsole, Workload } from '../workload/workload.ts';
 
@@ -63,13 +64,20 @@ function freeContextId(taken: readonly number[]): number {
 }
 
 /** Of each type the first ones of the node, in the order in which it tells of them. */
-function decideDevices({ devices }: Workload, facts: WorkloadFacts): MachineDevice[] | undefined {
+export function decideDevices({ devices }: Workload, facts: WorkloadFacts): MachineDevice[] | undefined {
   const given = new Set<string>();
   return devices?.map(device => {
     const found = facts.devices?.find(({ address, type }) => type === device.type && !given.has(address));
     if (found) given.add(found.address);
     return { ...device, address: found?.address };
   });
+}
+
+/** Those of which it is known which ones they are. */
+export function assigned(devices: readonly MachineDevice[] | undefined): WantedDevice[] {
+  return (devices ?? []).flatMap(({ address, id, type }) =>
+    address === undefined ? [] : [{ id, type, address }],
+  );
 }
 
 /** The devices of a machine, for an engine that hands them out. Throws WORKLOAD_INVALID when it is not known which ones. */

@@ -42,8 +42,9 @@ function markdown(head: readonly string[], rows: readonly (readonly string[])[])
 
 /** Every limit of an engine in one sentence each. */
 export function limitsOf(engine: Engine): string[] {
-  const { budgets, forms, needs, needsRoot, ranges } = ENGINE_LIMITS[engine];
+  const { budgets, forms, needs, needsKvm, needsRoot, ranges } = ENGINE_LIMITS[engine];
   return [
+    ...(needsKvm === undefined ? [] : [`a node where KVM works: ${needsKvm}`]),
     ...Object.entries(needs).map(([key, why]) => `${key} is required: ${why}`),
     ...(needsRoot === undefined
       ? []

@@ -3,7 +3,7 @@ export const WORKLOADS_FOLDER = '/tmp/pxen';
 
 /** What lies in the state folder of a workload. */
 export const STATE_FILES = {
-  /** QEMU's machine protocol. */
+  /** The machine protocol of the engine. */
   qmp: 'qmp.sock',
   /** QEMU's monitor for people. */
   monitor: 'monitor.sock',
@@ -13,17 +13,23 @@ export const STATE_FILES = {
   qga: 'qga.sock',
   /** All that the guest wrote to its serial port. */
   serialLog: 'serial.log',
-  /** What QEMU said, and the problems of a configuration that was refused (MH-3). */
+  /** Of an engine whose serial port is its standard input: the pipe that this is. */
+  serialIn: 'serial.in',
+  /** What the engine said, and the problems of a configuration that was refused (MH-3). */
   log: 'output.log',
   pid: 'pid',
+  /** The domain of libvirt. */
+  domain: 'domain.xml',
   /** The command line, one argument a line. */
   argv: 'argv',
   /** The workload with its defaults filled in. */
   workload: 'resolved.json',
-  /** How QEMU ended. */
+  /** How the engine ended. */
   exit: 'exit',
   /** Which files of its volumes it placed itself. */
   volumes: 'volumes.json',
+  /** Which PCI devices it has, and whose they were before. */
+  devices: 'devices.json',
   /** Held by whoever changes the workload. */
   lock: 'lock',
 } as const;

@@ -1,5 +1,5 @@
 import { quote } from '../../base/diagnostic.ts';
-import type { Volume, Workload } from '../workload/workload.ts';
+import type { Volume, VolumeFormat, Workload } from '../workload/workload.ts';
 import type { Ledger, Marker, VolumeRecord } from './record.ts';
 
 /** What is known of the place of a volume. */
@@ -20,8 +20,9 @@ export interface Found {
 export type Decision =
   /** It is there, as it is. */
   | { readonly kind: 'keep' }
-  | { readonly kind: 'fetch' }
-  /** What is there is deleted, and fetched anew. */
+  /** It is to be fetched, or made where it has a size and no source. */
+  | { readonly kind: 'bring' }
+  /** What is there is deleted, and brought anew. */
   | { readonly kind: 'replace' }
   /** `got` and `expected` of a message about `key`. */
   | { readonly kind: 'refuse'; readonly key: 'path'; readonly got: string; readonly expected: string };
@@ -31,7 +32,7 @@ const KEEP = { kind: 'keep' } as const;
 
 /** What to do so that a workload can start with this volume (MH-13, MH-17, MH-18, X-2). */
 export function decideVolume(uuid: string, volume: Volume, found: Found): Decision {
-  const { ephemeral, path, source } = volume;
+  const { ephemeral, path } = volume;
   const refuse = (why: string, expected: string): Decision => ({
     kind: 'refuse',
     key: 'path',
@@ -40,17 +41,28 @@ export function decideVolume(uuid: string, volume: Volume, found: Found): Decisi
   });
   if (found.what === 'something else') return refuse('which is no file', 'a file or a disk');
   if (found.what === 'nothing')
-    return source === undefined
-      ? refuse('which is not on this node', 'a file that is there, or a source to fetch it from')
-      : { kind: 'fetch' };
+    return comesFromSomewhere(volume)
+      ? { kind: 'bring' }
+      : refuse('which is not on this node', missingHelp(volume));
   if (found.marker?.ephemeral === false && found.marker.uuid !== uuid)
     return refuse(`which belongs to the workload with the uuid ${found.marker.uuid}`, 'another path');
   if (!ephemeral)
     return isOwn(uuid, found)
       ? KEEP
       : refuse('which is there already and was not fetched for it', 'another path');
-  const replaceable = found.what === 'file' && found.shared !== true && source !== undefined;
+  const replaceable = found.what === 'file' && found.shared !== true && comesFromSomewhere(volume);
   return replaceable && isStale(volume, found) ? REPLACE : KEEP;
+}
+
+function comesFromSomewhere({ size, source }: Volume): boolean {
+  return source !== undefined || size !== undefined;
+}
+
+function missingHelp({ type }: Volume): string {
+  const file = 'a file that is there';
+  return type === 'iso'
+    ? `${file}, or a source to fetch it from`
+    : `${file}, a source to fetch it from, or a size to make it with`;
 }
 
 /** X-2: this workload placed it, now or before the node was rebooted. */
@@ -58,13 +70,22 @@ export function isOwn(uuid: string, { marker, record, version }: Found): boolean
   return marker?.uuid === uuid || (record?.fetched === true && (record.used || record.version === version));
 }
 
-/** Left by a virtual machine that died, or fetched from somewhere else than the file of the workload says now. */
-function isStale({ sha256, source }: Volume, { inUse, marker, record, version }: Found): boolean {
+/** Left by a virtual machine that died, or not what the file of the workload says now. */
+function isStale(
+  { format, sha256, size, source }: Volume,
+  { inUse, marker, record, version }: Found,
+): boolean {
   // Without a record the node was rebooted, and nobody was there to delete it before; whose it was does not matter.
   if (!record || record.used) return inUse !== true && (record ?? marker)?.ephemeral === true;
   // What somebody has put there by hand is his.
   if (!record.fetched || record.version !== version) return false;
-  return record.source !== source || (sha256 !== undefined && record.sha256 !== sha256);
+  const isOther = record.source !== source || record.size !== size || isOtherFormat(record.format, format);
+  return isOther || (sha256 !== undefined && record.sha256 !== sha256);
+}
+
+/** A disc has none, and comes as it is; so does a qcow2 image. */
+function isOtherFormat(one: VolumeFormat | undefined, other: VolumeFormat | undefined): boolean {
+  return (one === 'raw') !== (other === 'raw');
 }
 
 /**
@@ -75,7 +96,11 @@ export function conflictOf(volume: Volume, others: readonly Ledger[]): { owner: 
   const owner = others.find(({ volumes }) =>
     volumes.some(
       other =>
-        other.path === volume.path && (other.writable || volume.writable || other.source !== volume.source),
+        other.path === volume.path &&
+        (other.writable ||
+          volume.writable ||
+          other.source !== volume.source ||
+          isOtherFormat(other.format, volume.format)),
     ),
   );
   return owner && { owner };
@@ -109,6 +134,7 @@ export function isDonor(record: VolumeRecord, volume: Volume, version: string | 
     record.version !== undefined &&
     record.version === version &&
     record.source === volume.source &&
+    (record.converted !== true || volume.format === 'raw') &&
     (volume.sha256 === undefined || volume.sha256 === record.sha256)
   );
 }

@@ -15,11 +15,27 @@ export function judgeContent(
   if (head.length === 0) return 'is empty';
   const kind = kindOf(head);
   if (type === 'qcow2' && format === 'raw')
-    return kind === QCOW2 ? 'is a qcow2 image and no raw disk; its format is qcow2' : undefined;
+    return kind === QCOW2
+      ? 'is a qcow2 image and no raw disk; convert it: qemu-img convert -O raw OLD NEW, or name it as source'
+      : undefined;
   if (type === 'iso') return kind === QCOW2 ? 'is a qcow2 image and no ISO; its type is qcow2' : undefined;
   if (kind !== QCOW2) return `is no qcow2 image${likeness(kind)}`;
   const image = parseQcow2(head);
   return typeof image === 'string' ? `is no good qcow2 image: ${image}` : judgeImage(image);
+}
+
+/**
+ * What becomes of a file that was fetched for a volume of this type: it is taken as it is, a qcow2 image is made a raw
+ * disk (X-9), or nothing, and why not.
+ */
+export function judgeSource(
+  { format, type }: Pick<Volume, 'format' | 'type'>,
+  head: Uint8Array,
+): 'take' | 'convert' | { readonly refused: string } {
+  const converts = type === 'qcow2' && format === 'raw' && kindOf(head) === QCOW2;
+  const refused = judgeContent(type, head, converts ? 'qcow2' : format);
+  if (refused !== undefined) return { refused };
+  return converts ? 'convert' : 'take';
 }
 
 /** A file that another one named could be any file of the node: with it a guest could read what is not for it. */

@@ -1,24 +1,46 @@
 import { nearest, quote } from '../../base/diagnostic.ts';
 import { PxenError } from '../../base/error.ts';
 import { called, type Host, isThere } from './host.ts';
-import { isAlive, mainSight, type Sight, type Situation } from './view.ts';
+import { isAlive, isBound, mainSight, type Sight, type Situation } from './view.ts';
 
-/** What decides on which node something is done with a workload. */
+/** What decides on which node something is done with a workload that was started. */
 export interface Choice {
   readonly name: string;
   /** Machine id that the command line gave with -n. */
   readonly asked?: string | undefined;
-  /** `placement.node` of its file: a machine id or the name of a node. */
-  readonly placement?: string | undefined;
   readonly situation: Situation;
   readonly hosts: readonly Host[];
 }
 
-/** Where to start it or to download its volumes. Throws NOT_FOUND, NODE_UNREACHABLE or USAGE. */
-export function choosePlace({ name, asked, placement, situation, hosts }: Choice): Host {
+/** A host by its two names. */
+type Named = Pick<Host, 'id' | 'name'>;
+
+/** The host that a start or a download is bound to by name, if it is. Throws NOT_FOUND. */
+export function namedHost<T extends Named>({
+  name,
+  asked,
+  placement,
+  hosts,
+}: {
+  readonly name: string;
+  /** Machine id that the command line gave with -n: it wins. */
+  readonly asked?: string | undefined;
+  /** `placement.node` of its file: a machine id or the name of a node. */
+  readonly placement?: string | undefined;
+  readonly hosts: readonly T[];
+}): T | undefined {
   if (asked !== undefined) return askedHost(asked, hosts);
-  if (placement !== undefined) return placedHost(name, placement, hosts);
-  return situation.host ?? onlyHost(name, hosts);
+  return placement === undefined ? undefined : placedHost(name, placement, hosts);
+}
+
+/**
+ * Where a workload that nobody names a node for goes without a choice: the node on which it was started has it, what is left
+ * of it, may have it or gets it back. That another node says so binds nothing.
+ */
+export function boundHost(situation: Situation): Host | undefined {
+  const { host, record, sights } = situation;
+  const own = sights.find(sight => sight.host.id === record?.node);
+  return (own && isThere(own.host)) || isBound(situation) ? host : undefined;
 }
 
 /** Where it is, for all that is done with a workload that was started. Throws NOT_FOUND or WORKLOAD_STATE. */
@@ -33,13 +55,13 @@ export function chooseWhereItIs({ name, asked, situation, hosts }: Choice): Host
   });
 }
 
-function askedHost(asked: string, hosts: readonly Host[]): Host {
+function askedHost<T extends Named>(asked: string, hosts: readonly T[]): T {
   const host = hosts.find(({ id }) => id === asked);
   if (host) return host;
   throw new PxenError('NOT_FOUND', `no node has the id ${asked}`, { details: ['see: mesh node info'] });
 }
 
-function placedHost(workload: string, placement: string, hosts: readonly Host[]): Host {
+function placedHost<T extends Named>(workload: string, placement: string, hosts: readonly T[]): T {
   const host = hosts.find(({ id, name }) => id === placement || name === placement);
   if (host) return host;
   const near = nearest(
@@ -51,28 +73,6 @@ function placedHost(workload: string, placement: string, hosts: readonly Host[])
     `${workload}: its placement.node is ${quote(placement)}, and no node is called that`,
     {
       details: [near === undefined ? 'see: mesh node info' : `did you mean ${near}?`],
-    },
-  );
-}
-
-/** Most candidates that an error lists. */
-const MOST_CANDIDATES = 8;
-
-function onlyHost(workload: string, hosts: readonly Host[]): Host {
-  const there = hosts.filter(isThere);
-  const [first, second] = there;
-  if (!first)
-    throw new PxenError('NODE_UNREACHABLE', `${workload}: no node is up`, {
-      details: ['see: mesh node info'],
-    });
-  if (!second) return first;
-  const names = there.slice(0, MOST_CANDIDATES).map(called);
-  const more = there.length - names.length;
-  throw new PxenError(
-    'USAGE',
-    `${workload}: on which node? It was never started, and its file has no placement.node`,
-    {
-      details: [`give one with -n: ${[...names, ...(more > 0 ? [`and ${more} more`] : [])].join(', ')}`],
     },
   );
 }

@@ -1,5 +1,6 @@
 import type { MachineId } from '../machine/genid.ts';
-import type { StartedFile, WorkloadRecord } from './record.ts';
+import type { Device } from '../placement/pci.ts';
+import type { Registration, StartedFile, WorkloadRecord } from './record.ts';
 import type { WorkloadStatus } from './status.ts';
 
 /** Shown when a start was sent and neither its answer nor the workload was ever seen. */
@@ -13,6 +14,9 @@ export function startSent(start: {
   readonly node: MachineId;
   readonly bootId: string;
   readonly config: StartedFile;
+  readonly devices?: readonly Device[] | undefined;
+  readonly disksOn?: MachineId | undefined;
+  readonly registration?: Registration | undefined;
 }): WorkloadRecord {
   return { ...start, desired: 'running', start: 'sent' };
 }
@@ -23,8 +27,13 @@ export function confirmed({ problem: _, ...record }: WorkloadRecord, bootId: str
 }
 
 /** A stop as it is remembered before it is sent: the workload does not come back, even if its node cannot be told. */
-export function stopSent({ problem: _, ...record }: WorkloadRecord): WorkloadRecord {
+export function stopSent({ problem: _, registration: __, ...record }: WorkloadRecord): WorkloadRecord {
   return { ...record, desired: 'stopped', start: 'confirmed' };
+}
+
+/** Its node was forgotten: an admin knows that it is gone. */
+export function nodeForgotten(record: WorkloadRecord): WorkloadRecord {
+  return { ...stopSent(record), disksOn: undefined, problem: `the node that it was on, ${record.node}, was forgotten` };
 }
 
 /** What follows from a report of the node that a workload shall be on. */
@@ -41,13 +50,23 @@ export interface ReportOnIt {
 }
 
 /** Its node tried, and nothing is left of it but the log there. */
-export function startFailed(record: WorkloadRecord, why: string): WorkloadRecord {
+export function startFailed({ registration: _, ...record }: WorkloadRecord, why: string): WorkloadRecord {
   return { ...record, desired: 'stopped', start: 'confirmed', problem: `its last start failed: ${why}` };
 }
 
 /** A restart that failed: what runs now, if anything, the next report tells; then `why` counts no more. */
 export function restartFailed(record: WorkloadRecord, why: string): WorkloadRecord {
   return { ...record, start: 'sent', problem: why };
+}
+
+/** Its guest agent answers, so it is up by the word of its realm. */
+export function registered({ registration: _, ...record }: WorkloadRecord): WorkloadRecord {
+  return record;
+}
+
+/** Why a workload is ended that did not register in time. */
+export function unregistered({ realm, within }: Registration): string {
+  return `its guest agent did not answer within ${within / 1000} s, which is the registration-timeout of realm ${realm}`;
 }
 
 /** Compares what shall be with what the node reports. Not for a workload that a command is changing right now. */

@@ -1,10 +1,12 @@
-import type { Engine } from './workload.ts';
+import type { Architecture, Engine } from './workload.ts';
 
 /**
  * What the rules of a workload need to know of the node that shall run it. The node gathers them; `--facts FILE` brings
  * them as JSON in this very form. A fact that is absent is not known: the rules that need it are not applied.
  */
 export interface WorkloadFacts {
+  /** Of its processors. */
+  readonly arch?: Architecture | undefined;
   /** MemAvailable of /proc/meminfo. */
   readonly memAvailableKiB?: number | undefined;
   /** Logical processors that are online. */

@@ -1,3 +1,4 @@
+import { ENGINE_LIMITS } from '../vm/capabilities.ts';
 import { keyOf } from './keys.ts';
 import { type OnNode, type OnNodeRule, written } from './on-node.ts';
 import type { Fault } from './problem.ts';
@@ -6,6 +7,7 @@ import { formatMemory } from './values.ts';
 /** The rules of checklist section 5.1 that need the node. */
 export const HARDWARE_RULES: readonly OnNodeRule[] = [
   engineRuns,
+  architectureFits,
   filesAreThere,
   hugePagesSuffice,
   vsockWorks,
@@ -20,6 +22,15 @@ function engineRuns({ facts: { engines }, ...parsed }: OnNode): Fault[] {
   const known = engines.length === 0 ? 'it has none' : engines.join(', ');
   const expected = `an engine that the node can run workloads with (${known})`;
   return [{ ...written(parsed, 'platform.engine', engine), code: 'NOT_ON_NODE', expected }];
+}
+
+/** KVM runs guests of the node's own kind and no others. */
+function architectureFits({ facts, ...parsed }: OnNode): Fault[] {
+  const { arch = 'x86_64', cpu, engine } = parsed.workload;
+  const isOwn = ENGINE_LIMITS[engine].needsKvm !== undefined || cpu.mode === 'host';
+  if (facts.arch === undefined || facts.arch === arch || !isOwn) return [];
+  const expected = `${facts.arch}, the architecture of the node`;
+  return [{ ...written(parsed, 'platform.arch', arch), code: 'NOT_ON_NODE', expected }];
 }
 
 /** Files that the engine reads beside the volumes. */
@@ -93,7 +104,7 @@ function devicesAreThere({ facts: { devices: there }, ...parsed }: OnNode): Faul
   const wanted = Map.groupBy(parsed.workload.devices ?? [], ({ type }) => type);
   return [...wanted].flatMap(([type, devices]) => {
     const count = there.filter(device => device.type === type).length;
-    const expected = `a device that the node can hand out; of this type it has ${count}`;
+    const expected = `a device of the node that is set aside for the workload; of this type there are ${count}`;
     return devices.slice(count).map(({ id }) => ({
       ...written(parsed, keyOf('platform.device.<n>.type', id), type),
       code: 'TOO_MUCH' as const,

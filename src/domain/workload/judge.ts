@@ -1,4 +1,5 @@
 import { nearest, quote } from '../../base/diagnostic.ts';
+import { ENGINE_LIMITS } from '../vm/capabilities.ts';
 import type { AccelPolicy, WorkloadFacts } from './facts.ts';
 import { HARDWARE_RULES } from './hardware.ts';
 import { type KeyPattern, keyOf } from './keys.ts';
@@ -76,6 +77,11 @@ const MODELS_WITHOUT_KVM = 'a CPU model such as max or qemu64';
 function kvmWorks({ facts: { kvm }, accel, ...parsed }: OnNode): Fault[] {
   const { mode } = parsed.workload.cpu;
   const place = { ...written(parsed, 'platform.cpu.mode', mode), code: 'NO_KVM' } as const;
+  const { needsKvm } = ENGINE_LIMITS[parsed.workload.engine];
+  if (needsKvm !== undefined && accel === 'tcg')
+    return [engineWithoutKvm(parsed, needsKvm, 'workload.accel of pxen.yaml is tcg')];
+  if (needsKvm !== undefined && kvm?.usable === false)
+    return [engineWithoutKvm(parsed, needsKvm, kvm.reason ?? 'nobody knows why')];
   if (accel === 'tcg')
     return mode === 'host'
       ? [{ ...place, expected: `${MODELS_WITHOUT_KVM}, because workload.accel is tcg` }]
@@ -84,6 +90,12 @@ function kvmWorks({ facts: { kvm }, accel, ...parsed }: OnNode): Fault[] {
   if (accel === 'auto' && mode !== 'host') return [];
   const here = `here it does not${kvm.reason === undefined ? '' : ` (${kvm.reason})`}`;
   return [{ ...place, expected: `a node where KVM works${otherwise(mode, accel)}; ${here}` }];
+}
+
+function engineWithoutKvm(parsed: WellFormed, needsKvm: string, why: string): Fault {
+  const { engine } = parsed.workload;
+  const expected = `an engine that runs without KVM, or a node where it works; here it does not (${why}), and ${needsKvm}`;
+  return { ...written(parsed, 'platform.engine', engine), code: 'NO_KVM', expected };
 }
 
 /** What would do instead. */

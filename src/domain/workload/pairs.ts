@@ -1,10 +1,10 @@
-import { type KeyPattern, keyOf } from './keys.ts';
+import type { KeyPattern } from './keys.ts';
 import type { Fault } from './problem.ts';
 import { atMost, distinct, each, goesWith, type Rule } from './rule.ts';
 import { faultAt, type Settings } from './settings.ts';
 import { topologyFits } from './topology.ts';
 import { formatMemory } from './values.ts';
-import type { Cache } from './workload.ts';
+import { VOLUME_RULES } from './volume-pairs.ts';
 
 /** The smallest huge page that Linux has on x86. */
 const LEAST_HUGE_PAGE = 2 * 1024 * 1024;
@@ -28,13 +28,7 @@ export const PAIR_RULES: readonly Rule[] = [
   goesWith('platform.kernel.initrd', 'platform.kernel.image'),
   goesWith('platform.vsock.alias', 'platform.vsock.cid'),
   goesWith('network.<id>.qos.unit', 'network.<id>.qos.rate'),
-  each('platform.volume', discIsNoDisk),
-  each('platform.volume', discHangsOnItsOwn),
-  each('platform.volume', directGoesWithCache),
-  each('platform.volume', sizeIsNotFetched),
-  each('platform.volume', threadServesVirtio),
-  each('platform.volume', ataDiskIsWritable),
-  ideHasRoom,
+  ...VOLUME_RULES,
   each('network', rateGoesAlone),
   each('network', tapNeedsBridge),
   threadsAreThere,
@@ -89,85 +83,6 @@ function balloonWithoutHugePages(settings: Settings): Fault[] {
   if (!balloon || !settings.at('platform.memory.hugepages')) return [];
   const expected = 'no balloon with platform.memory.hugepages, because huge pages cannot be given back';
   return [faultAt(balloon, 'CONFLICT', expected)];
-}
-
-const OF_DISKS: readonly KeyPattern[] = ['platform.volume.<id>.format', 'platform.volume.<id>.size'];
-
-function discIsNoDisk(settings: Settings, id: number): Fault[] {
-  if (settings.value('platform.volume.<id>.type', id) !== 'iso') return [];
-  const expected = `no such key with platform.volume.${id}.type=iso`;
-  return OF_DISKS.flatMap(pattern => settings.at(pattern, id) ?? []).map(setting =>
-    faultAt(setting, 'CONFLICT', expected),
-  );
-}
-
-const OF_DISCS: readonly unknown[] = ['ahci', 'ide', 'scsi'];
-
-function discHangsOnItsOwn(settings: Settings, id: number): Fault[] {
-  const given = settings.at('platform.volume.<id>.interface', id);
-  if (settings.value('platform.volume.<id>.type', id) !== 'iso' || given?.value === undefined) return [];
-  if (OF_DISCS.includes(given.value)) return [];
-  const expected = `ahci, ide or scsi with platform.volume.${id}.type=iso`;
-  return [faultAt(given, 'CONFLICT', expected)];
-}
-
-const AROUND_PAGE_CACHE: readonly Cache[] = ['none', 'directsync'];
-
-/** Both say whether the node's page cache is gone around. */
-function directGoesWithCache(settings: Settings, id: number): Fault[] {
-  const direct = settings.at('platform.volume.<id>.direct', id);
-  const cache =
-    settings.at('platform.volume.<id>.cache', id) && settings.value('platform.volume.<id>.cache', id);
-  if (direct?.value === undefined || cache === undefined) return [];
-  const goesAround = AROUND_PAGE_CACHE.includes(cache);
-  if (direct.value === goesAround) return [];
-  return [faultAt(direct, 'CONFLICT', `${Number(goesAround)} with platform.volume.${id}.cache=${cache}`)];
-}
-
-function sizeIsNotFetched(settings: Settings, id: number): Fault[] {
-  const size = settings.at('platform.volume.<id>.size', id);
-  if (!size || !settings.at('platform.volume.<id>.source', id)) return [];
-  const expected = `no size with platform.volume.${id}.source, because the disk is as large as what is fetched`;
-  return [faultAt(size, 'CONFLICT', expected)];
-}
-
-/** QEMU and StratoVirt have iothreads for virtio-blk and for no other disk. */
-function threadServesVirtio(settings: Settings, id: number): Fault[] {
-  const thread = settings.at('platform.volume.<id>.iothread', id);
-  if (thread?.value === undefined) return [];
-  const on = settings.value('platform.volume.<id>.interface', id) ?? 'virtio';
-  if (settings.value('platform.volume.<id>.type', id) === 'iso')
-    return [faultAt(thread, 'CONFLICT', `no iothread with platform.volume.${id}.type=iso`)];
-  if (on === 'virtio') return [];
-  return [faultAt(thread, 'CONFLICT', `no iothread with platform.volume.${id}.interface=${on}`)];
-}
-
-/** The disks of QEMU on AHCI and IDE know no write protection. */
-function ataDiskIsWritable(settings: Settings, id: number): Fault[] {
-  const given = settings.at('platform.volume.<id>.interface', id);
-  if (settings.value('platform.volume.<id>.type', id) !== 'qcow2') return [];
-  if (given?.value !== 'ahci' && given?.value !== 'ide') return [];
-  const writable = settings.at('platform.volume.<id>.writable', id);
-  if (writable && writable.value !== false) return [];
-  const because = `platform.volume.${id}.interface=${given.value}, whose disks cannot be read-only`;
-  const key = keyOf('platform.volume.<id>.writable', id);
-  if (!writable) return [{ key, code: 'MISSING_KEY', expected: `1, because of ${because}` }];
-  return [faultAt(writable, 'CONFLICT', `1 with ${because}`)];
-}
-
-/** Two channels of two drives each. */
-const MOST_ON_IDE = 4;
-
-function ideHasRoom(settings: Settings): Fault[] {
-  const onIde = settings
-    .ids('platform.volume')
-    .flatMap(id => settings.at('platform.volume.<id>.interface', id) ?? [])
-    .filter(({ value }) => value === 'ide');
-  return onIde
-    .slice(MOST_ON_IDE)
-    .map(setting =>
-      faultAt(setting, 'CONFLICT', `another one, because IDE has room for ${MOST_ON_IDE} drives`),
-    );
 }
 
 /** X-12: a qdisc of tc is netem or tbf. */

@@ -1,4 +1,5 @@
 import type { MachineId } from '../machine/genid.ts';
+import type { Device } from '../placement/pci.ts';
 import type { ParsedWorkload } from './parse.ts';
 
 /** What host0 remembers of a workload that was started: what shall be, and where. A value: every change makes a new one. */
@@ -17,8 +18,23 @@ export interface WorkloadRecord {
   readonly autostart: boolean;
   /** The workload file as it was at the start. */
   readonly config: StartedFile;
+  /** PCI devices of the node that are set aside for it. Absent: none. */
+  readonly devices?: readonly Device[] | undefined;
+  /** The node that its persistent volumes were last in use on. Absent: it has none, or nobody's disk of a node holds them. */
+  readonly disksOn?: MachineId | undefined;
+  /** Its guest agent has yet to answer; absent: it did, or need not. */
+  readonly registration?: Registration | undefined;
   /** Why it is not as desired. */
   readonly problem?: string | undefined;
+}
+
+/** What a realm wants of a guest that has just started (`registration-timeout`). */
+export interface Registration {
+  readonly realm: string;
+  /** Milliseconds. */
+  readonly within: number;
+  /** When that is over, milliseconds since the epoch. */
+  readonly by: number;
 }
 
 export interface StartedFile {

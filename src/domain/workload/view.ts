@@ -60,7 +60,8 @@ export function mainSight(situation: Situation): Sight | undefined {
   return sights.find(({ host }) => isThere(host)) ?? sights[0];
 }
 
-function isBound({ host, record, returning, working }: Situation): boolean {
+/** Its own node has it, may have it, or gets it back: nobody else is asked about it. */
+export function isBound({ host, record, returning, working }: Situation): boolean {
   if (record?.desired !== 'running' || !host) return false;
   return returning !== undefined || working !== undefined || host.state !== 'up' || isDueBack(record, host);
 }
@@ -82,7 +83,7 @@ function stateOf(situation: Situation, sight: Sight | undefined): ShownState {
 }
 
 /** Its node has rebooted, and the next report starts it again. */
-function isDueBack(record: WorkloadRecord, host: Host): boolean {
+export function isDueBack(record: WorkloadRecord, host: Host): boolean {
   return record.start === 'confirmed' && record.autostart && host.bootId !== record.bootId;
 }
 

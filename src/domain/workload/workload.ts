@@ -122,7 +122,7 @@ export interface PciDevice {
   readonly type: string;
 }
 
-/** A virtio-console: a unix socket on the node, /dev/hvcN in the guest. */
+/** A virtio-console: a unix socket on the node; the guest counts /dev/hvc from 0, in the order of the ids. */
 export interface VirtioConsole {
   readonly id: number;
   /** Absolute, or the name of a socket in the state folder. */

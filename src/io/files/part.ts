@@ -56,6 +56,11 @@ export function partPaths(to: string): { part: string; record: string } {
   return { part, record: `${part}.json` };
 }
 
+/** Where what came for a file becomes another format. */
+export function convertedPath(to: string): string {
+  return `${partPaths(to).part}.raw`;
+}
+
 /** A file on its way: it grows beside its target and takes that name in one step, whole and on the disk. */
 export class PartFile {
   readonly #to: string;
@@ -259,8 +264,7 @@ export async function unfinishedIn(folder: string): Promise<Unfinished[]> {
 /** Takes away what an unfinished try has left. */
 export async function dropPart(to: string): Promise<void> {
   const { part, record } = partPaths(to);
-  await rm(record, { force: true });
-  await rm(part, { force: true });
+  for (const file of [record, part, convertedPath(to)]) await rm(file, { force: true });
 }
 
 /** A name in a folder is on the disk only when the folder is. */

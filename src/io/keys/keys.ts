@@ -1,19 +1,30 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
-import { mkdir, mkdtemp, open, rename, rm, stat } from 'node:fs/promises';
+import * as fs from 'node:fs';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { messageOf, PxenError, systemCode } from '../../base/error.ts';
 import type { MachineId } from '../../domain/machine/genid.ts';
 import type { Credentials } from '../../domain/overlay/builtin.ts';
-import { generateSshKey, type SshKeyPair } from './openssh.ts';
-import { readSecret, writeSecret } from './secret.ts';
+import { generateRsaKey, generateSshKey, type SshKeyPair } from './openssh.ts';
+import { readSecret, syncFolder, writeSecret } from './secret.ts';
+
+// See the note on callbacks in secret.ts.
+const stat = promisify(fs.stat);
+const mkdtemp = promisify(fs.mkdtemp);
+const rename = promisify(fs.rename);
 
 const KEY = 'ssh_host_ed25519_key';
 const HOST0_KEY = 'id_ed25519';
+const LIBVIRT_KEY = 'id_rsa';
 const TOKEN = 'token';
 
-/** Secret files under /var/pxen/state/keys: `<machine id>/` for each machine with an overlay of its own, `host0/` for the appliance. */
+/** Secret files under /var/pxen/state/keys: `<machine id>/` for each machine with an overlay of its own, `host0/` and `libvirt/` for the appliance. */
 export class KeyFolder {
   readonly #root: string;
+  /** Syncs of the root: what runs, and what those share who came since it began. */
+  #syncing: Promise<void> = Promise.resolve();
+  #nextSync: Promise<void> | undefined;
 
   constructor(root: string) {
     this.#root = root;
@@ -23,16 +34,15 @@ export class KeyFolder {
   async credentials(id: MachineId): Promise<Credentials> {
     const known = await this.find(id);
     if (known) return known;
-    await this.#create(id, machineFiles(id));
-    return this.#need(id);
+    const files = machineFiles(id);
+    return (await this.#create(id, files)) ? credentialsOf(files) : this.#need(id);
   }
 
   /** Undefined when nobody has asked for this machine's credentials yet. */
   async find(id: MachineId): Promise<Credentials | undefined> {
-    const files = await this.#read(id, [KEY, `${KEY}.pub`, TOKEN]);
-    if (!files) return undefined;
-    const [hostKeyPrivate = '', hostKeyPublic = '', token = ''] = files;
-    return { hostKeyPrivate, hostKeyPublic: hostKeyPublic.trim(), token: token.trim() };
+    const names = [KEY, `${KEY}.pub`, TOKEN];
+    const files = await this.#read(id, names);
+    return files && credentialsOf(Object.fromEntries(names.map((name, index) => [name, files[index] ?? ''])));
   }
 
   /** Compares in constant time; false for a machine without credentials. */
@@ -42,15 +52,33 @@ export class KeyFolder {
   }
 
   /** The key pair with which host0 logs in on nodes; made on first use. Rejects with STATE_UNUSABLE. */
-  async host0(): Promise<SshKeyPair> {
-    const names = [HOST0_KEY, `${HOST0_KEY}.pub`];
-    let files = await this.#read('host0', names);
+  host0(): Promise<SshKeyPair> {
+    return this.#pair('host0', HOST0_KEY, () => generateSshKey('pxen@host0'));
+  }
+
+  /** The key pair with which host0 logs in on libvirt hosts (TC-1); made on first use. Rejects with STATE_UNUSABLE. */
+  libvirt(): Promise<SshKeyPair> {
+    return this.#pair('libvirt', LIBVIRT_KEY, () => generateRsaKey('pxen@host0 for libvirt'));
+  }
+
+  /** The public key that the admin puts on libvirt hosts. */
+  get libvirtPublicKey(): string {
+    return join(this.#root, 'libvirt', `${LIBVIRT_KEY}.pub`);
+  }
+
+  async #pair(
+    owner: string,
+    name: string,
+    generate: () => SshKeyPair | Promise<SshKeyPair>,
+  ): Promise<SshKeyPair> {
+    const names = [name, `${name}.pub`];
+    let files = await this.#read(owner, names);
     if (!files) {
-      await this.#create('host0', pairFiles(HOST0_KEY, generateSshKey('pxen@host0')));
-      files = await this.#read('host0', names);
+      await this.#create(owner, pairFiles(name, await generate()));
+      files = await this.#read(owner, names);
     }
     const [privateKey, publicKey] = files ?? [];
-    if (!privateKey || !publicKey) throw this.#unusable('host0', 'it vanished while it was being made');
+    if (!privateKey || !publicKey) throw this.#unusable(owner, 'it vanished while it was being made');
     return { privateKey, publicKey: publicKey.trim() };
   }
 
@@ -76,24 +104,51 @@ export class KeyFolder {
     }
   }
 
-  /** A folder appears whole or not at all: rename refuses to replace one that is not empty, so the first process wins. */
-  async #create(owner: string, files: Readonly<Record<string, string>>): Promise<void> {
+  /**
+   * A folder appears whole or not at all: rename refuses to replace one that is not empty, so the first process wins.
+   * False when that was another one.
+   */
+  async #create(owner: string, files: Readonly<Record<string, string>>): Promise<boolean> {
     const folder = join(this.#root, owner);
     try {
-      await mkdir(this.#root, { recursive: true, mode: 0o700 });
-      const draft = await mkdtemp(join(this.#root, `.${owner}-`));
+      const draft = await this.#draft(owner);
       try {
         for (const [name, text] of Object.entries(files)) await writeSecret(join(draft, name), text);
         await syncFolder(draft);
         await rename(draft, folder);
-        await syncFolder(this.#root);
       } catch (error) {
         await rm(draft, { recursive: true, force: true });
         if (!['ENOTEMPTY', 'EEXIST'].includes(systemCode(error) ?? '')) throw error;
+        return false;
       }
+      await this.#syncRoot();
+      return true;
     } catch (error) {
       throw this.#unusable(owner, messageOf(error), error);
     }
+  }
+
+  async #draft(owner: string): Promise<string> {
+    const prefix = join(this.#root, `.${owner}-`);
+    try {
+      return await mkdtemp(prefix);
+    } catch (error) {
+      if (systemCode(error) !== 'ENOENT') throw error;
+      await mkdir(this.#root, { recursive: true, mode: 0o700 });
+      return mkdtemp(prefix);
+    }
+  }
+
+  /** One for all who ask while another one runs: it begins after whatever they did. */
+  #syncRoot(): Promise<void> {
+    this.#nextSync ??= this.#syncing
+      .catch(() => {})
+      .then(() => {
+        this.#nextSync = undefined;
+        this.#syncing = syncFolder(this.#root);
+        return this.#syncing;
+      });
+    return this.#nextSync;
   }
 
   #unusable(owner: string, problem: string, cause?: unknown): PxenError {
@@ -116,13 +171,9 @@ function pairFiles(name: string, pair: SshKeyPair): Record<string, string> {
   return { [name]: pair.privateKey, [`${name}.pub`]: `${pair.publicKey}\n` };
 }
 
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r');
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
-  }
+function credentialsOf(files: Readonly<Record<string, string>>): Credentials {
+  const { [KEY]: hostKeyPrivate = '', [`${KEY}.pub`]: hostKeyPublic = '', [TOKEN]: token = '' } = files;
+  return { hostKeyPrivate, hostKeyPublic: hostKeyPublic.trim(), token: token.trim() };
 }
 
 /** Digests have one length, so the comparison tells nothing about the length of the token either. */

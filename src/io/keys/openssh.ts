@@ -1,10 +1,11 @@
-import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { generateKeyPair, generateKeyPairSync, randomBytes } from 'node:crypto';
+import { promisify } from 'node:util';
 
-/** An Ed25519 key pair in OpenSSH's own formats. */
+/** A key pair in formats that OpenSSH reads. */
 export interface SshKeyPair {
   /** The file that sshd and ssh read, without a passphrase. */
   readonly privateKey: string;
-  /** `ssh-ed25519 AAAA... comment`, one line without its end. */
+  /** `ssh-ed25519 AAAA... comment` or `ssh-rsa ...`, one line without its end. */
   readonly publicKey: string;
 }
 
@@ -33,6 +34,24 @@ export function generateSshKey(comment: string): SshKeyPair {
     ),
     publicKey: `${TYPE} ${blob.toString('base64')} ${comment}`,
   };
+}
+
+/** An RSA key pair of 2048 bits, as libvirt hosts take it (checklist TC-1): PEM, and RFC 4253 section 6.6. */
+export async function generateRsaKey(comment: string): Promise<SshKeyPair> {
+  // Takes tenths of a second.
+  const { privateKey, publicKey } = await promisify(generateKeyPair)('rsa', { modulusLength: 2048 });
+  const { e = '', n = '' } = publicKey.export({ format: 'jwk' });
+  const blob = Buffer.concat([string('ssh-rsa'), mpint(e), mpint(n)]);
+  return {
+    privateKey: privateKey.export({ format: 'pem', type: 'pkcs1' }).toString(),
+    publicKey: `ssh-rsa ${blob.toString('base64')} ${comment}`,
+  };
+}
+
+/** RFC 4251 section 5: a first bit that is set would make it negative. */
+function mpint(base64url: string): Buffer {
+  const bytes = Buffer.from(base64url, 'base64url');
+  return string((bytes[0] ?? 0) >= 0x80 ? Buffer.concat([Buffer.from([0]), bytes]) : bytes);
 }
 
 /** Two equal check numbers (a wrong passphrase would make them differ), the key, the comment, padding 1 2 3 ... to 8 bytes. */

@@ -1,32 +1,40 @@
-import { chmodSync, closeSync, mkdirSync, openSync } from 'node:fs';
+import { chmodSync, closeSync, fdatasync, fdatasyncSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { messageOf, PxenError } from '../../base/error.ts';
 import { MIGRATIONS } from './migrations.ts';
 
 /**
- * The appliance's database, /var/pxen/state/pxen.db: WAL with synchronous FULL, so what is committed survives a power cut.
- * Writes of one turn of the event loop share a transaction, and with it one fsync.
+ * The appliance's database, /var/pxen/state/pxen.db. What is committed survives a power cut: a transaction goes into the
+ * write-ahead log, the log to the disk (off the event loop), and only then its writes resolve. What comes in meanwhile
+ * makes up the next transaction, so a slow disk gets few large ones.
  */
 export class Database {
   readonly path: string;
   readonly #sqlite: DatabaseSync;
+  /** The write-ahead log; SQLite makes it with the first connection and removes it with the last. */
+  readonly #wal: number;
   #waiting: Work[] = [];
+  #underWay = false;
+  /** The disk refused the log. */
+  #refused = false;
   #broken: PxenError | undefined;
 
   /** Opens or makes the file, mode 0600, and brings its schema up to date. Throws STATE_UNUSABLE. */
   static open(path: string): Database {
     try {
       createPrivately(path);
-      return new Database(path, openChecked(path));
+      const sqlite = openChecked(path);
+      return new Database(path, sqlite, openSync(`${path}-wal`, 'r'));
     } catch (error) {
       throw unusable(path, error);
     }
   }
 
-  private constructor(path: string, sqlite: DatabaseSync) {
+  private constructor(path: string, sqlite: DatabaseSync, wal: number) {
     this.path = path;
     this.#sqlite = sqlite;
+    this.#wal = wal;
   }
 
   query(sql: string): Record<string, unknown>[] {
@@ -45,8 +53,8 @@ export class Database {
   /** Runs the statements of `run` in the next transaction; durable on disk when it resolves, else STATE_UNUSABLE. */
   write(run: () => void): Promise<void> {
     return new Promise((resolve, reject) => {
-      if (this.#waiting.length === 0) setImmediate(() => this.#commit());
       this.#waiting.push({ run, resolve, reject });
+      this.#schedule();
     });
   }
 
@@ -58,26 +66,74 @@ export class Database {
   /** Writes what is waiting, then closes. May be called twice. */
   close(): void {
     if (!this.#sqlite.isOpen) return;
-    this.#commit();
+    const batch = this.#take();
+    this.#settle(
+      batch,
+      failureOf(() => {
+        this.#transaction(batch);
+        fdatasyncSync(this.#wal);
+      }),
+    );
     this.#sqlite.close();
+    if (!this.#underWay) closeSync(this.#wal);
+  }
+
+  /** At the end of a turn of the event loop: all writes of the turn are one transaction. */
+  #schedule(): void {
+    if (this.#underWay) return;
+    this.#underWay = true;
+    setImmediate(() => this.#commit());
   }
 
   #commit(): void {
+    const batch = this.#take();
+    const failure = failureOf(() => {
+      this.#makeGood();
+      this.#transaction(batch);
+    });
+    if (failure !== undefined || batch.length === 0) this.#finished(batch, failure);
+    else fdatasync(this.#wal, error => this.#onDisk(batch, error ?? undefined));
+  }
+
+  #onDisk(batch: readonly Work[], failure: Error | undefined): void {
+    this.#refused = failure !== undefined;
+    this.#finished(batch, failure);
+  }
+
+  /**
+   * After a failure the kernel takes what it could not write for written, and the next fdatasync would succeed without
+   * it (fsync(2), EIO): so the log is copied into the database, and begun anew.
+   */
+  #makeGood(): void {
+    if (!this.#refused) return;
+    const done = this.#sqlite.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get();
+    if (done?.['busy'] !== 0) throw new Error('the disk refused the log, and another program reads it');
+    this.#refused = false;
+  }
+
+  #finished(batch: readonly Work[], failure: unknown): void {
+    this.#settle(batch, failure);
+    this.#underWay = false;
+    if (!this.#sqlite.isOpen) closeSync(this.#wal);
+    else if (this.#waiting.length > 0) this.#schedule();
+  }
+
+  #take(): readonly Work[] {
     const batch = this.#waiting;
     this.#waiting = [];
-    if (batch.length === 0) return;
-    try {
-      this.#transaction(batch);
-      this.#broken = undefined;
-    } catch (error) {
-      this.#broken = unusable(this.path, error);
-      for (const { reject } of batch) reject(this.#broken);
-      return;
+    return batch;
+  }
+
+  #settle(batch: readonly Work[], failure: unknown): void {
+    this.#broken = failure === undefined ? undefined : unusable(this.path, failure);
+    for (const { resolve, reject } of batch) {
+      if (this.#broken) reject(this.#broken);
+      else resolve();
     }
-    for (const { resolve } of batch) resolve();
   }
 
   #transaction(batch: readonly Work[]): void {
+    if (batch.length === 0) return;
     this.#sqlite.exec('BEGIN IMMEDIATE');
     try {
       for (const { run } of batch) run();
@@ -108,6 +164,8 @@ function openChecked(path: string): DatabaseSync {
     sqlite.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON');
     checkIntegrity(sqlite);
     migrate(sqlite);
+    // From here on NORMAL: SQLite itself waits for the disk only before it copies from the log into the database.
+    sqlite.exec('PRAGMA synchronous = NORMAL');
     return sqlite;
   } catch (error) {
     sqlite.close();
@@ -134,6 +192,15 @@ function migrate(sqlite: DatabaseSync): void {
   } catch (error) {
     if (sqlite.isTransaction) sqlite.exec('ROLLBACK');
     throw error;
+  }
+}
+
+function failureOf(act: () => void): unknown {
+  try {
+    act();
+    return undefined;
+  } catch (error) {
+    return error;
   }
 }
 

@@ -38,4 +38,11 @@ export const MIGRATIONS: readonly string[] = [
     doc TEXT NOT NULL
   ) STRICT;
   `,
+  `
+  -- doc: what an admin has said of a host, JSON
+  CREATE TABLE host (
+    id TEXT PRIMARY KEY,
+    doc TEXT NOT NULL
+  ) STRICT;
+  `,
 ];

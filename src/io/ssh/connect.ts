@@ -8,7 +8,25 @@ export interface SshOptions {
   readonly privateKey: () => Promise<string>;
   readonly user: string;
   readonly port: number;
+  /** What to do next. Default: of a node that booted from host0. */
+  readonly advice?: SshAdvice | undefined;
 }
+
+export interface SshAdvice {
+  readonly unauthorized: string;
+  readonly mismatch: string;
+  readonly refused: string;
+  readonly unreachable: (address: string) => string;
+}
+
+const NODE_ADVICE: SshAdvice = {
+  unauthorized:
+    "its overlay carries host0's public key in /root/.ssh/authorized_keys; a node that booted before the key was made must reboot",
+  mismatch: 'another machine may have this address, or somebody is in between; a reboot pins anew',
+  refused: 'the node is up but sshd does not listen: on its console, rc-service sshd status',
+  unreachable: address =>
+    `is the node on and on this network? try: ping ${address}; then on its console: rc-service sshd status`,
+};
 
 /** Where to connect, and which key it must show there. */
 export interface PinnedAddress {
@@ -74,9 +92,7 @@ export class PinnedConnection {
     if (error.level === 'client-authentication') {
       return new PxenError('UNAUTHORIZED', `${this.place}: the node does not accept host0's SSH key`, {
         cause: error,
-        details: [
-          "its overlay carries host0's public key in /root/.ssh/authorized_keys; a node that booted before the key was made must reboot",
-        ],
+        details: [this.#advice.unauthorized],
       });
     }
     return this.#unreachable(messageOf(error), error);
@@ -85,6 +101,10 @@ export class PinnedConnection {
   /** It closed, and nobody said why. */
   lost(): PxenError {
     return this.#unreachable(this.#ready ? 'the connection was lost' : 'the connection was closed');
+  }
+
+  get #advice(): SshAdvice {
+    return this.#options.advice ?? NODE_ADVICE;
   }
 
   #connect(privateKey: string, pinned: Buffer): Promise<void> {
@@ -120,7 +140,7 @@ export class PinnedConnection {
     return new PxenError(
       'HOST_KEY_MISMATCH',
       `${this.place}: shows host key ${fingerprint(shown)}, expected ${fingerprint(pinned)}; ${this.#consequence}`,
-      { details: ['another machine may have this address, or somebody is in between; a reboot pins anew'] },
+      { details: [this.#advice.mismatch] },
     );
   }
 
@@ -129,8 +149,8 @@ export class PinnedConnection {
       cause,
       details: [
         systemCode(cause) === 'ECONNREFUSED'
-          ? 'the node is up but sshd does not listen: on its console, rc-service sshd status'
-          : `is the node on and on this network? try: ping ${this.#to.address}; then on its console: rc-service sshd status`,
+          ? this.#advice.refused
+          : this.#advice.unreachable(this.#to.address),
       ],
     });
   }

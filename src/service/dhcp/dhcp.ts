@@ -22,7 +22,7 @@ import { openPair, readRequest } from './listen.ts';
 import { OrderlyTasks } from './orderly.ts';
 import { SAID_AGAIN_AFTER, Sparse } from './sparse.ts';
 import { SteadyTime } from './steadytime.ts';
-import { tell } from './telling.ts';
+import { type TellPorts, tell } from './telling.ts';
 
 export interface DhcpDependencies {
   readonly openUdp: OpenUdp;
@@ -60,6 +60,7 @@ export class DhcpService implements Service {
   readonly #port: number;
   readonly #requests = new OrderlyTasks<Mac>(MOST_REQUESTS);
   readonly #sparse = new Sparse();
+  readonly #tell: TellPorts;
   readonly #foreign: ForeignServers;
   readonly #poolTroubles = new Map<AddressPool, string>();
   #table: LeaseTable;
@@ -72,6 +73,7 @@ export class DhcpService implements Service {
   constructor(dependencies: DhcpDependencies) {
     const { clock, policy } = dependencies;
     this.#d = dependencies;
+    this.#tell = { ...dependencies, sparse: this.#sparse };
     this.#port = dependencies.port ?? SERVER_PORT;
     this.#foreign = new ForeignServers({
       ...dependencies,
@@ -90,8 +92,8 @@ export class DhcpService implements Service {
     this.#gate = this.#newGate();
     this.#time = new SteadyTime(clock.now(), clock.elapsed());
     await this.#warnOfOthers();
-    this.#sockets = await openPair(this.#d, address, this.#port, (...datagram) =>
-      this.#onDatagram(...datagram),
+    this.#sockets = await openPair(this.#d, address, this.#port, (bytes, from, unicast) =>
+      this.#onDatagram(bytes, from, unicast),
     );
     await this.#foreign.start();
     log.info('dhcp', `listening on ${address}:${this.#port}, ${this.#table.size} addresses`);
@@ -152,22 +154,32 @@ export class DhcpService implements Service {
     return true;
   }
 
-  /** Decide, make it durable, send, tell. */
-  async #answer(request: BootRequest, sender: UdpSocket): Promise<void> {
-    const { clock, log, policy } = this.#d;
+  /** Decide, make it durable, send, tell. Undefined when that is done, as it is when nothing must be written first. */
+  #answer(request: BootRequest, sender: UdpSocket): Promise<void> | undefined {
     const began = this.#now();
     try {
-      const decision = decide(request, { policy, leases: this.#table, now: began });
+      const decision = decide(request, { policy: this.#d.policy, leases: this.#table, now: began });
       this.#notice(request, decision);
-      if (decision.change) await this.#keep(decision.change);
-      if (decision.kind !== 'ignore')
-        this.#send(decision.reply, maxMessageSize(request.packet.options), sender);
-      this.counts[decision.kind]++;
-      tell(request, decision, { began, now: clock.now() }, { ...this.#d, sparse: this.#sparse });
+      const written = decision.change && this.#keep(decision.change);
+      if (!written) return this.#finish(request, decision, began, sender);
+      return written
+        .then(() => this.#finish(request, decision, began, sender))
+        .catch(error => this.#fail(request, error));
     } catch (error) {
-      this.counts.failed++;
-      log.error('dhcp', `no answer to ${summary(request.packet)}: ${messageOf(error)}`);
+      return this.#fail(request, error);
     }
+  }
+
+  #finish(request: BootRequest, decision: Decision, began: number, sender: UdpSocket): undefined {
+    if (decision.kind !== 'ignore')
+      this.#send(decision.reply, maxMessageSize(request.packet.options), sender);
+    this.counts[decision.kind]++;
+    tell(request, decision, { began, now: this.#d.clock.now() }, this.#tell);
+  }
+
+  #fail(request: BootRequest, error: unknown): undefined {
+    this.counts.failed++;
+    this.#d.log.error('dhcp', `no answer to ${summary(request.packet)}: ${messageOf(error)}`);
   }
 
   /** What a decision says about the network at large. */
@@ -180,12 +192,13 @@ export class DhcpService implements Service {
   }
 
   /** The table first: another machine's request, decided while this is being written, must not get the same address. */
-  async #keep(change: LeaseChange): Promise<void> {
+  #keep(change: LeaseChange): Promise<void> | undefined {
     const { leases } = this.#d;
     this.#table.apply(change);
     if (change.kind === 'bind' || change.kind === 'release')
-      await this.#store(() => leases.put(change.lease));
-    else if (change.kind === 'decline') await this.#store(() => leases.remove(change.mac));
+      return this.#store(() => leases.put(change.lease));
+    if (change.kind === 'decline') return this.#store(() => leases.remove(change.mac));
+    return undefined;
   }
 
   async #store(write: () => Promise<void>): Promise<void> {

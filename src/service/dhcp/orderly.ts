@@ -11,17 +11,22 @@ export class OrderlyTasks<Key> {
     this.#limit = limit;
   }
 
-  /** False when it was refused. `task` must not reject. Runs at once when nothing of its key is under way. */
-  run(key: Key, task: () => Promise<void>): boolean {
+  /** False when it was refused. `task` must not throw or reject. Runs at once when nothing of its key is under way. */
+  run(key: Key, task: () => Promise<void> | undefined): boolean {
     if (this.#count >= this.#limit) return false;
-    this.#count++;
     const before = this.#last.get(key);
-    const ended = (before ? before.then(task) : task()).then(() => {
+    const running = before ? before.then(task) : task();
+    if (running) this.#follow(key, running);
+    return true;
+  }
+
+  #follow(key: Key, running: Promise<void>): void {
+    this.#count++;
+    const ended = running.then(() => {
       this.#count--;
       if (this.#last.get(key) === ended) this.#last.delete(key);
     });
     this.#last.set(key, ended);
-    return true;
   }
 
   /** Resolves when everything that was accepted so far has ended. */

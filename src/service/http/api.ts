@@ -13,10 +13,11 @@ import type { Log } from '../../base/ports.ts';
 import { type MachineId, parseMachineId } from '../../domain/machine/genid.ts';
 import { forStrangers } from './answer.ts';
 import { type ApiGate, LOCKED_SECONDS, type ReportGate } from './gate.ts';
+import { type PlacementBackstage, placementRoutes } from './placement-api.ts';
 import { type WorkloadBackstage, workloadRoutes } from './workload-api.ts';
 
 /** What the API tells and does; the registry and the remote control are behind it. */
-export interface Backstage extends WorkloadBackstage {
+export interface Backstage extends WorkloadBackstage, PlacementBackstage {
   report(report: Report, from: Ipv4, token: string | undefined): Promise<ReportAnswer>;
   nodes(): Promise<NodeSummary[]>;
   /** Rejects with NOT_FOUND. */
@@ -126,6 +127,7 @@ function administration(app: Express, back: Backstage): void {
     await streamCtl(back, parsed.data, response);
   });
   workloadRoutes(app, back, write);
+  placementRoutes(app, back);
 }
 
 function machineIdIn(text: string): MachineId {

@@ -5,6 +5,12 @@ import express, { type Express, type Response } from 'express';
 import * as z from 'zod';
 import { CONSOLE_PROTOCOL } from '../../api/agent.ts';
 import { badRequest, errorAnswer } from '../../api/error.ts';
+import {
+  type GuestAnswer,
+  type GuestRequest,
+  guestRequestSchema,
+  MAX_GUEST_REQUEST_BYTES,
+} from '../../api/guest.ts';
 import { NDJSON, PATHS } from '../../api/paths.ts';
 import {
   type WorkloadLine,
@@ -27,6 +33,8 @@ export interface WorkloadBackstage {
   workloadOutput(name: string, wanted: OutputQuery, abort: AbortSignal): Promise<Readable>;
   /** The bytes of the serial console, both ways. */
   workloadConsole(name: string, abort: AbortSignal): Promise<Duplex>;
+  /** What the agent in its guest answers. */
+  workloadGuest(name: string, request: GuestRequest, abort: AbortSignal): Promise<GuestAnswer>;
 }
 
 /** 4096 names of 256 characters, and what JSON puts around them. */
@@ -70,6 +78,15 @@ export function workloadRoutes(app: Express, back: WorkloadBackstage, write: Wri
     // Whoever reads sees that it broke off; a reader who has seen enough is no fault.
     await pipeline(text, response).catch(() => response.destroy());
   });
+  app.post(
+    PATHS.workloadGuest,
+    express.json({ limit: MAX_GUEST_REQUEST_BYTES }),
+    async (request, response) => {
+      const asked = guestRequestSchema.safeParse(request.body);
+      if (!asked.success) throw badRequest('the request for a guest agent', asked.error);
+      response.json(await back.workloadGuest(request.params.name, asked.data, goneWith(response)));
+    },
+  );
   app.get(PATHS.workloadConsole, () => {
     throw new PxenError('BAD_REQUEST', `a console is asked for with Upgrade: ${CONSOLE_PROTOCOL}`);
   });

@@ -50,6 +50,15 @@ export class Conversation {
     return more;
   }
 
+  /** The same for a payload that is nobody else's from now on, without the copy. */
+  keep(at: number, outgoing: boolean, local: UdpPeer, remote: UdpPeer, payload: Uint8Array): number {
+    const slot = this.#slot();
+    const more = payload.length - slot.payload.length;
+    slot.point(at, outgoing, local, remote, payload);
+    this.bytes += more;
+    return more;
+  }
+
   /**
    * The same for a payload that nobody writes to any more, without the copy, which is half of what recording costs.
    * `settle` must follow when the last one has come: until then whole file chunks are kept for a few packets of them.

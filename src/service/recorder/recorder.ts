@@ -1,3 +1,4 @@
+import { forgetOldest } from '../../base/forgetting.ts';
 import { type Ipv4, ipv4ToNumber } from '../../base/ipv4.ts';
 import type { Mac } from '../../base/mac.ts';
 import type { OpenUdp, UdpPeer, UdpSocket } from '../../base/ports.ts';
@@ -124,7 +125,7 @@ export class Recorder {
         const at = this.#parts.microseconds();
         const shelf = this.#shelf(seen.card, at);
         if (!outgoing) shelf.heardDhcp(seen.boots);
-        this.#grown(shelf.conversation('dhcp', 'dhcp').add(at, outgoing, local, remote, payload));
+        this.#grown(shelf.conversation('dhcp', 'dhcp').keep(at, outgoing, local, remote, payload));
       },
       end: () => {},
     };
@@ -173,7 +174,7 @@ export class Recorder {
     if (this.#cards.get(address) === card) return;
     this.#cards.delete(address);
     this.#cards.set(address, card);
-    forgetFirst(this.#cards, MOST_MACHINES);
+    forgetOldest(this.#cards, MOST_MACHINES);
   }
 
   #shelf(key: Key, at: number): Shelf {
@@ -183,7 +184,7 @@ export class Recorder {
     shelf.touchedAt = at;
     this.#shelves.delete(key);
     this.#shelves.set(key, shelf);
-    forgetFirst(this.#shelves, MOST_MACHINES);
+    forgetOldest(this.#shelves, MOST_MACHINES);
     return shelf;
   }
 
@@ -211,10 +212,4 @@ interface Tape {
   record(local: UdpPeer, remote: UdpPeer, outgoing: boolean, payload: Uint8Array): void;
   /** The socket is closed. */
   end(): void;
-}
-
-function forgetFirst<K>(map: Map<K, unknown>, most: number): void {
-  if (map.size <= most) return;
-  const first = map.keys().next();
-  if (!first.done) map.delete(first.value);
 }

@@ -1,3 +1,5 @@
+import { forgetOldest } from '../../base/forgetting.ts';
+
 /** A map that forgets what was set longest ago: its keys come from the network. */
 export class BoundedMap<K, V> {
   readonly #entries = new Map<K, V>();
@@ -14,9 +16,7 @@ export class BoundedMap<K, V> {
   set(key: K, value: V): void {
     this.#entries.delete(key);
     this.#entries.set(key, value);
-    if (this.#entries.size <= this.#limit) return;
-    const oldest = this.#entries.keys().next();
-    if (!oldest.done) this.#entries.delete(oldest.value);
+    forgetOldest(this.#entries, this.#limit);
   }
 
   delete(key: K): void {

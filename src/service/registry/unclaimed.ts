@@ -7,13 +7,15 @@ const MAX_EVENTS_EACH = 20;
 
 /** Events of cards whose machine is not known yet, until it is. */
 export class UnclaimedEvents {
-  readonly #byMac = new BoundedMap<Mac, readonly BootEvent[]>(MAX_CARDS);
+  readonly #byMac = new BoundedMap<Mac, BootEvent[]>(MAX_CARDS);
 
   /** An event without even a card belongs to nobody and is dropped. */
   add(mac: Mac | undefined, event: BootEvent): void {
     if (mac === undefined) return;
     const events = this.#byMac.get(mac) ?? [];
-    this.#byMac.set(mac, [...events, event].slice(-MAX_EVENTS_EACH));
+    events.push(event);
+    if (events.length > MAX_EVENTS_EACH) events.shift();
+    this.#byMac.set(mac, events);
   }
 
   /** Hands the events out and forgets them. */

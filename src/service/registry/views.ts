@@ -47,6 +47,8 @@ export function hostOf(node: NodeRecord, now: number, listeningSince: number): H
     bootId: report?.bootId,
     reportedAt: report?.at,
     workloads: report?.workloads ?? [],
+    facts: report?.facts,
+    load: report?.load,
   };
 }
 

@@ -2,18 +2,25 @@ import { type IncomingMessage, type RequestOptions, request } from 'node:http';
 import type { Duplex, Readable } from 'node:stream';
 import {
   AGENT_PATHS,
+  type AgentAnswer,
   type AgentLine,
   type AgentRun,
+  type AgentStep,
   agentConsolePath,
+  agentGuestPath,
   agentLineSchema,
   agentOutputPath,
   CONSOLE_PROTOCOL,
+  type OutputWanted,
 } from '../../api/agent.ts';
 import { errorFromBody } from '../../api/error.ts';
+import { type GuestAnswer, type GuestRequest, guestAnswerSchema, MOST_GUEST_BYTES } from '../../api/guest.ts';
 import { asPxenError, messageOf, PxenError } from '../../base/error.ts';
 import type { Clock } from '../../base/ports.ts';
 import { reachable } from '../../domain/node/remote.ts';
 import { called, type Host } from '../../domain/workload/host.ts';
+import type { Agents } from './agents.ts';
+import { Silence } from './silence.ts';
 
 /** How the agent of a node is reached. */
 export interface AgentLinks {
@@ -31,31 +38,15 @@ export interface AgentAddress {
   readonly bootId: string | undefined;
 }
 
-export type AgentDone = Extract<AgentLine, { done: unknown }>['done'];
-/** A line that is not the last one. */
-export type AgentStep = Exclude<AgentLine, { done: unknown } | { error: unknown }>;
-
-/** `refused`: the agent did not do it, and undid what it had begun. `unsent`: it was not even asked. */
-export type AgentAnswer =
-  | { readonly done: AgentDone }
-  | { readonly refused: PxenError }
-  | { readonly unsent: PxenError };
-
-/** Which text of a workload: QEMU's own output, or what the guest printed on its serial console. */
-export interface OutputWanted {
-  readonly of: 'log' | 'serial';
-  /** The last so many lines first. */
-  readonly lines: number;
-  readonly follow: boolean;
-}
-
 /** Beyond the time that a guest has to shut down, an agent that works says something this often. Milliseconds. */
 const SILENCE = 300_000;
 /** Longest line of an answer, and longest error body: a status with every volume and NIC has less. Characters. */
 const MOST = 1024 * 1024;
+/** Longest answer of a guest agent: both outputs of a command as base64, and what else it has. */
+const MOST_OF_GUEST = 3 * MOST_GUEST_BYTES;
 
 /** Talks with agents: HTTP/1.1 over the links. */
-export class AgentClient {
+export class AgentClient implements Agents {
   readonly #links: AgentLinks;
   readonly #clock: Clock;
 
@@ -117,6 +108,26 @@ export class AgentClient {
     return response.socket;
   }
 
+  /** What the agent in the guest answers. Rejects with what either agent refuses. */
+  async guest(host: Host, uuid: string, wanted: GuestRequest, signal: AbortSignal): Promise<GuestAnswer> {
+    const link = await this.#link(host, signal);
+    const patience = wanted.ask === 'exec' ? wanted.timeoutSeconds * 1000 : 0;
+    const quiet = this.#limit(host, patience + SILENCE, signal);
+    const options = { method: 'POST', path: agentGuestPath(uuid), signal: quiet.signal };
+    try {
+      const response = await asked(link, options, wanted);
+      if (response.statusCode !== 200) throw await refusalIn(response, host);
+      const answer = guestAnswerSchema.safeParse(jsonOf(await textOf(response, MOST_OF_GUEST)));
+      if (!answer.success) throw notUnderstood(host, answer.error);
+      return answer.data;
+    } catch (error) {
+      throw quiet.signal.aborted ? quiet.reason() : broken(host, error);
+    } finally {
+      quiet.over();
+      link.destroy();
+    }
+  }
+
   close(): void {
     this.#links.close();
   }
@@ -157,41 +168,6 @@ function broken(host: Host, error: unknown): PxenError {
     `the agent of ${called(host)} ended before its answer was complete: ${messageOf(error)}`,
     { cause: error, details: [`is it still there? see: mesh node info ${host.id}`] },
   );
-}
-
-/** Ends a request over which nothing comes any more. */
-class Silence {
-  readonly #clock: Clock;
-  readonly #milliseconds: number;
-  readonly #text: string;
-  readonly #abort = new AbortController();
-  readonly signal: AbortSignal;
-  #callOff: () => void;
-
-  constructor(clock: Clock, milliseconds: number, text: string, caller: AbortSignal) {
-    this.#clock = clock;
-    this.#milliseconds = milliseconds;
-    this.#text = text;
-    this.signal = AbortSignal.any([caller, this.#abort.signal]);
-    this.#callOff = this.#arm();
-  }
-
-  begin(): void {
-    this.#callOff = this.#arm();
-  }
-
-  over(): void {
-    this.#callOff();
-  }
-
-  reason(): PxenError {
-    const text = this.#abort.signal.aborted ? this.#text : 'the caller went away';
-    return new PxenError('TIMEOUT', text);
-  }
-
-  #arm(): () => void {
-    return this.#clock.after(this.#milliseconds, () => this.#abort.abort());
-  }
 }
 
 /** The head of the answer; where that is 101, its socket is the caller's. */
@@ -249,14 +225,19 @@ function parsedLine(text: string, host: Host): AgentLine {
 }
 
 async function refusalIn(response: IncomingMessage, host: Host): Promise<PxenError> {
+  const refusal = errorFromBody(jsonOf(await textOf(response, MOST)));
+  return refusal ? bounded(refusal) : notUnderstood(host, `status ${response.statusCode}`);
+}
+
+/** The beginning, where it is longer. */
+async function textOf(response: IncomingMessage, most: number): Promise<string> {
   response.setEncoding('utf8');
   let text = '';
   for await (const piece of response as AsyncIterable<string>) {
     text += piece;
-    if (text.length > MOST) break;
+    if (text.length > most) break;
   }
-  const refusal = errorFromBody(jsonOf(text));
-  return refusal ? bounded(refusal) : notUnderstood(host, `status ${response.statusCode}`);
+  return text;
 }
 
 function jsonOf(text: string): unknown {

@@ -1,14 +1,18 @@
-import type { Verb } from '../../api/agent.ts';
+import { setImmediate } from 'node:timers/promises';
+import type { AgentDone, AgentStep, Verb } from '../../api/agent.ts';
 import { errorBody } from '../../api/error.ts';
+import { placementView } from '../../api/placement-view.ts';
 import type { WorkloadLine, WorkloadRun } from '../../api/workloads.ts';
 import { asPxenError, PxenError } from '../../base/error.ts';
 import type { Clock, Log } from '../../base/ports.ts';
-import { choosePlace, chooseWhereItIs, startConflict } from '../../domain/workload/choose.ts';
+import type { Held, Placer } from '../../domain/placement/placer.ts';
+import { placementRefused } from '../../domain/placement/refusal.ts';
+import { startConflict } from '../../domain/workload/choose.ts';
 import { called, type Host, isThere } from '../../domain/workload/host.ts';
 import { workloadError } from '../../domain/workload/problem.ts';
 import type { StartedFile } from '../../domain/workload/record.ts';
 import { isAlive } from '../../domain/workload/view.ts';
-import type { AgentDone, AgentStep } from './agent.ts';
+import { type Berth, Berths } from './berths.ts';
 import { type Entry, isKnown, otherUuids, select } from './entries.ts';
 import type { Locks } from './locks.ts';
 import type { Returning } from './returning.ts';
@@ -17,6 +21,7 @@ import { Turns } from './turns.ts';
 import { INTENT, type Task, type Verbs } from './verbs.ts';
 
 export interface CommandParts {
+  readonly placer: Placer;
   readonly scene: Scene;
   readonly verbs: Verbs;
   readonly locks: Locks;
@@ -38,8 +43,6 @@ const NODES_AT_ONCE = 16;
 
 /** Verbs that an agent does by the workload file. */
 const BY_FILE: ReadonlySet<Verb> = new Set<Verb>(['download', 'start', 'restart']);
-/** Of those, the ones for a workload that is on no node yet. */
-const PLACING: ReadonlySet<Verb> = new Set<Verb>(['download', 'start']);
 
 /** One request of an admin: a verb for some workloads. */
 export class Command {
@@ -47,9 +50,11 @@ export class Command {
   readonly #request: WorkloadRun;
   readonly #caller: Caller;
   readonly #turns = new Turns(NODES_AT_ONCE);
+  readonly #berths: Berths;
 
   constructor(parts: CommandParts, request: WorkloadRun, caller: Caller) {
     this.#d = parts;
+    this.#berths = new Berths(parts);
     this.#request = request;
     this.#caller = caller;
   }
@@ -60,8 +65,17 @@ export class Command {
     if (dryRun && verb !== 'start')
       throw new PxenError('BAD_REQUEST', `there is no dry run of ${verb}, only of start`);
     const entries = await this.#d.scene.entries();
-    const chosen = select(entries, workloads, PLACING.has(verb));
-    await Promise.all(chosen.map(entry => this.#one(entry, entries)));
+    const chosen = select(entries, workloads, verb === 'start' || verb === 'download');
+    const ends: Promise<void>[] = [];
+    for (const entry of chosen) {
+      const end = this.#one(entry, entries);
+      // Whether the caller was told, `all` looks at in the end.
+      end.catch(() => {});
+      ends.push(end);
+      // Among thousands of VMs a decision takes milliseconds: others have their turn in between.
+      if (ends.length < chosen.length) await setImmediate();
+    }
+    await Promise.all(ends);
   }
 
   /** Rejects only when the caller cannot be told. */
@@ -69,8 +83,12 @@ export class Command {
     const startedAt = this.#d.clock.elapsed();
     const about: { workload: string; node?: Host['id'] } = { workload: entry.name };
     let last: WorkloadLine;
+    let held: Held | undefined;
     try {
-      const task = this.#task(entry, entries);
+      const config = this.#configFor(entry, entries);
+      const berth = this.#berths.of(entry, this.#request, config);
+      held = berth.held;
+      const task = await this.#task(entry, entries, config, berth);
       about.node = task.host.id;
       last = { ...about, done: await this.#turns.take(task.host.id, () => this.#perform(task)) };
       this.#tell(about, startedAt);
@@ -78,24 +96,37 @@ export class Command {
       const error = asPxenError(thrown);
       last = { ...about, error: errorBody(error).error };
       this.#tell(about, startedAt, error);
+    } finally {
+      if (held) this.#d.placer.release(entry.uuid ?? '');
     }
     await this.#caller.onLine(last);
   }
 
-  /** Throws what stands against it. */
-  #task(entry: Entry, entries: readonly Entry[]): Task {
-    const { dryRun, node, timeoutSeconds, verb } = this.#request;
-    const { file, name, situation } = entry;
+  /** Throws what is wrong with its file. */
+  #configFor(entry: Entry, entries: readonly Entry[]): StartedFile | undefined {
+    const { verb } = this.#request;
     const config = BY_FILE.has(verb) ? configOf(entry, verb) : undefined;
-    const placement = file?.workload?.placement.node;
-    const choice = { name, asked: node, placement, situation, hosts: this.#d.hosts() };
-    const host = PLACING.has(verb) ? choosePlace(choice) : chooseWhereItIs(choice);
-    // Only an unreadable file has none, and such a workload is on no node.
-    const uuid = entry.uuid ?? '';
     if (INTENT[verb] === 'start') refuseTwin(entry, entries);
+    return config;
+  }
+
+  /** Of a dry run, tells where it would go first. Rejects when that is nowhere. */
+  async #task(
+    { file, name, situation, uuid = '' }: Entry,
+    entries: readonly Entry[],
+    config: StartedFile | undefined,
+    { decision, held, host, workload }: Berth,
+  ): Promise<Task> {
+    const { dryRun, timeoutSeconds, verb } = this.#request;
+    if (decision) {
+      const placement = placementView(name, decision);
+      await this.#caller.onLine({ workload: name, node: decision.node, placement });
+    }
+    if (!host) throw placementRefused(name, decision ?? { reasons: [] });
     const autostart = file?.workload?.autostart ?? situation.record?.autostart ?? true;
     return {
-      ...{ verb, name, uuid, host, config, autostart, timeoutSeconds, dryRun },
+      ...{ verb, name, uuid, host, config, autostart, timeoutSeconds, dryRun, held, workload },
+      // Only an unreadable file has no uuid, and such a workload is on no node.
       otherUuids: config ? otherUuids(entries, uuid) : [],
       isLast: file === undefined,
     };

@@ -20,7 +20,7 @@ export class Locks {
     act: () => Promise<T>,
   ): Promise<T> {
     const others = this.#held.get(uuid) ?? [];
-    const inTheWay = others.find(other => work !== 'stop' || other === 'stop' || other === 'soft-stop');
+    const inTheWay = this.#inTheWay(uuid, work);
     if (inTheWay !== undefined) throw busy(name, inTheWay);
     this.#held.set(uuid, [...others, work]);
     try {
@@ -28,6 +28,16 @@ export class Locks {
     } finally {
       this.#release(uuid, work);
     }
+  }
+
+  /** Whether somebody else has to be waited for. */
+  isFree(uuid: string, work: Work): boolean {
+    return this.#inTheWay(uuid, work) === undefined;
+  }
+
+  #inTheWay(uuid: string, work: Work): Work | undefined {
+    const others = this.#held.get(uuid) ?? [];
+    return others.find(other => work !== 'stop' || other === 'stop' || other === 'soft-stop');
   }
 
   #release(uuid: string, work: Work): void {

@@ -47,6 +47,14 @@ export class Scene {
     return `there are too many workload files: ${this.#beyond} of them are not looked at`;
   }
 
+  /** Of everything that was started once, or that a host tells of, by uuid. */
+  situations(): readonly (readonly [uuid: string, situation: Situation])[] {
+    const sights = this.#parts.sightings.in(this.#parts.hosts());
+    const records = [...this.#parts.records.all()].map(({ uuid }) => uuid);
+    const uuids = new Set([...records, ...sights.keys()]);
+    return [...uuids].map(uuid => [uuid, this.#situation(uuid, sights.get(uuid) ?? [])]);
+  }
+
   /** As it is at this moment. */
   situation(uuid: string): Situation {
     return this.#situation(uuid, this.#parts.sightings.in(this.#parts.hosts()).get(uuid) ?? []);

@@ -1,12 +1,20 @@
-import type { AgentRun, Verb } from '../../api/agent.ts';
+import type { AgentAnswer, AgentDone, AgentRun, AgentStep, Verb } from '../../api/agent.ts';
 import { asPxenError, PxenError } from '../../base/error.ts';
+import type { Clock } from '../../base/ports.ts';
+import type { MachineId } from '../../domain/machine/genid.ts';
+import type { Held } from '../../domain/placement/placer.ts';
+import type { Realm } from '../../domain/placement/realm.ts';
 import { confirmed, restartFailed, startFailed, startSent, stopSent } from '../../domain/workload/desired.ts';
 import type { AccelPolicy } from '../../domain/workload/facts.ts';
-import type { Host } from '../../domain/workload/host.ts';
+import { called, type Host } from '../../domain/workload/host.ts';
+import { withRealmTerms } from '../../domain/workload/realm-terms.ts';
 import type { StartedFile, WorkloadRecord } from '../../domain/workload/record.ts';
-import type { AgentAnswer, AgentClient, AgentDone, AgentStep } from './agent.ts';
+import type { Workload } from '../../domain/workload/workload.ts';
+import type { Agents } from './agents.ts';
 import type { Records } from './records.ts';
+import type { Registering } from './registering.ts';
 import type { Sightings } from './sightings.ts';
+import { Silence } from './silence.ts';
 
 /** One verb for one workload on one node. */
 export interface Task {
@@ -18,8 +26,10 @@ export interface Task {
   readonly config?: StartedFile | undefined;
   readonly autostart: boolean;
   readonly otherUuids: readonly string[];
-  /** Set aside for it on the node. */
-  readonly devices?: AgentRun['devices'] | undefined;
+  /** Of start and restart: the place that is held for it. */
+  readonly held?: Held | undefined;
+  /** What `config` says. */
+  readonly workload?: Workload | undefined;
   readonly timeoutSeconds: number;
   readonly dryRun: boolean;
   /** Its file is gone: after a stop there is nothing to remember. */
@@ -37,17 +47,35 @@ export const INTENT: Record<Verb, 'start' | 'stop' | undefined> = {
   restart: 'start',
 };
 
+export interface VerbPorts {
+  readonly agents: Agents;
+  readonly records: Records;
+  readonly sightings: Sightings;
+  readonly registering: Pick<Registering, 'watch'>;
+  readonly clock: Clock;
+  readonly accel: AccelPolicy;
+}
+
+/** Milliseconds that an agent that was too late already has to call a start off. */
+const CALLING_OFF = 20_000;
+/** Nobody calls it off. */
+const NEVER = new AbortController().signal;
+
 /** Has agents do things, and remembers what shall be before they are told. */
 export class Verbs {
-  readonly #agents: AgentClient;
+  readonly #agents: Agents;
   readonly #records: Records;
   readonly #sightings: Sightings;
+  readonly #registering: Pick<Registering, 'watch'>;
+  readonly #clock: Clock;
   readonly #accel: AccelPolicy;
 
-  constructor(ports: { agents: AgentClient; records: Records; sightings: Sightings; accel: AccelPolicy }) {
+  constructor(ports: VerbPorts) {
     this.#agents = ports.agents;
     this.#records = ports.records;
     this.#sightings = ports.sightings;
+    this.#registering = ports.registering;
+    this.#clock = ports.clock;
     this.#accel = ports.accel;
   }
 
@@ -58,10 +86,10 @@ export class Verbs {
     signal: AbortSignal,
   ): Promise<AgentDone> {
     const { host, uuid } = task;
-    if (task.dryRun) return doneIn(await this.#agents.run(host, this.#request(task), onStep, signal));
+    if (task.dryRun) return doneIn(await this.#run(task, onStep, signal));
     const before = this.#records.get(uuid);
     const meant = await this.#remember(task, before);
-    const answer = await this.#agents.run(host, this.#request(task), onStep, signal).catch(thrown => {
+    const answer = await this.#run(task, onStep, signal).catch(thrown => {
       throw withHint(asPxenError(thrown), IF_UNKNOWN[INTENT[task.verb] ?? 'none']);
     });
     // A stop may have overtaken a start: then its word counts.
@@ -76,29 +104,95 @@ export class Verbs {
   /** Starts a workload again as it was started before, on the node that has lost it. */
   async bringBack(
     record: WorkloadRecord,
-    host: Host,
-    otherUuids: readonly string[],
+    { held, host, otherUuids, workload }: Pick<Task, 'held' | 'host' | 'otherUuids' | 'workload'>,
     signal: AbortSignal,
   ): Promise<void> {
     const { autostart, config, name, uuid } = record;
-    const task = { verb: 'start', name, uuid, host, config, autostart, otherUuids } as const;
-    const request = this.#request({ ...task, timeoutSeconds: 0, dryRun: false, isLast: false });
-    const { status } = doneIn(await this.#agents.run(host, request, () => {}, signal));
-    await this.#records.save(confirmed(record, host.bootId ?? record.bootId));
+    const task = { verb: 'start', name, uuid, host, config, autostart, otherUuids, held, workload } as const;
+    const request = { ...task, timeoutSeconds: 0, dryRun: false, isLast: false };
+    const { status } = doneIn(await this.#run(request, () => {}, signal));
+    const back = { ...record, ...this.#heldBy(request) };
+    await this.#records.save(confirmed(back, host.bootId ?? record.bootId));
+    this.#registering.watch(back);
     this.#sightings.learned(host.id, uuid, status);
   }
 
-  #request({ verb, uuid, config, otherUuids, devices = [], timeoutSeconds, dryRun }: Task): AgentRun {
+  /** Ends what did not register in time, at once. Rejects when nobody knows whether it has ended. */
+  async giveUp(record: WorkloadRecord, host: Host, why: string): Promise<void> {
+    const { autostart, name, uuid } = record;
+    const task = { verb: 'stop', name, uuid, host, autostart, otherUuids: [] } as const;
+    const request = { ...task, timeoutSeconds: 0, dryRun: false, isLast: false };
+    const answer = await this.#agents.run(host, this.#request(request), () => {}, NEVER);
+    // Refused: it is not there, so it has ended already.
+    if ('unsent' in answer) throw answer.unsent;
+    await this.#records.save(startFailed(record, why));
+    this.#sightings.learned(host.id, uuid, undefined);
+  }
+
+  /** A start in a realm may be silent no longer than its registration-timeout. */
+  async #run(
+    task: Task,
+    onStep: (step: AgentStep) => void | Promise<void>,
+    signal: AbortSignal,
+  ): Promise<AgentAnswer> {
+    const realm = INTENT[task.verb] === 'start' && !task.dryRun ? task.held?.realm : undefined;
+    if (!realm) return this.#agents.run(task.host, this.#request(task), onStep, signal);
+    const quiet = new Silence(this.#clock, realm.registrationTimeout, '', signal);
+    try {
+      return await this.#agents.run(
+        task.host,
+        this.#request(task),
+        async step => {
+          quiet.over();
+          await onStep(step);
+          quiet.begin();
+        },
+        quiet.signal,
+      );
+    } catch (thrown) {
+      if (!quiet.isBroken) throw thrown;
+      return { refused: await this.#tooLate(task, realm) };
+    } finally {
+      quiet.over();
+    }
+  }
+
+  /** The agent may have begun: a stop calls that off. */
+  async #tooLate({ host, ...task }: Task, { id, registrationTimeout }: Realm): Promise<PxenError> {
+    const stop = this.#request({ ...task, host, verb: 'stop', config: undefined, timeoutSeconds: 0 });
+    const limit = new Silence(this.#clock, CALLING_OFF, '', NEVER);
+    await this.#agents
+      .run(host, stop, () => {}, limit.signal)
+      .catch(() => {})
+      .finally(() => limit.over());
+    return new PxenError(
+      'TIMEOUT',
+      `${task.name}: ${called(host)} did not confirm its start within ${registrationTimeout / 1000} s, which is the registration-timeout of realm ${id}`,
+      { details: ['it was called off'] },
+    );
+  }
+
+  #request({ verb, uuid, config, held, otherUuids, timeoutSeconds, dryRun, workload }: Task): AgentRun {
     const common = {
       verb,
       uuid,
       accel: this.#accel,
       otherUuids: [...otherUuids],
-      devices,
+      devices: held?.devices.map(device => ({ ...device })) ?? [],
       timeoutSeconds,
       dryRun,
     };
-    return config ? { ...common, config } : common;
+    if (!config) return common;
+    return { ...common, config: workload ? withRealmTerms(config, workload, held?.realm) : config };
+  }
+
+  /** What a start adds to its record. */
+  #heldBy({ held, workload }: Task): Pick<WorkloadRecord, 'devices' | 'registration'> {
+    const devices = held && held.devices.length > 0 ? held.devices : undefined;
+    const realm = workload?.qga === true ? held?.realm : undefined;
+    const within = realm?.registrationTimeout ?? 0;
+    const registration = realm && { realm: realm.id, within, by: this.#clock.now() + within };
+    return { devices, registration };
   }
 
   /** Undefined when there is nothing to remember. */
@@ -109,19 +203,25 @@ export class Verbs {
     const stopped = INTENT[verb] === 'stop' && before?.node === host.id ? stopSent(before) : undefined;
     const started =
       INTENT[verb] === 'start' && config
-        ? startSent({ name, uuid, autostart, node: host.id, bootId, config })
+        ? startSent({
+            ...{ name, uuid, autostart, node: host.id, bootId, config },
+            // Until this start has gone well, they are where they were.
+            disksOn: before?.disksOn,
+            ...this.#heldBy(task),
+          })
         : undefined;
     const record = started ?? stopped;
     if (record) await this.#records.save(record);
     return record;
   }
 
-  async #settle(
-    { host, isLast, uuid, verb }: Task,
-    { status }: AgentDone,
-    meant: WorkloadRecord | undefined,
-  ): Promise<void> {
-    if (INTENT[verb] === 'start' && meant) await this.#records.save(confirmed(meant, meant.bootId));
+  async #settle(task: Task, { status }: AgentDone, meant: WorkloadRecord | undefined): Promise<void> {
+    const { host, isLast, uuid, verb } = task;
+    if (INTENT[verb] === 'start' && meant) {
+      const up = { ...confirmed(meant, meant.bootId), ...this.#heldBy(task), disksOn: disksOf(task) };
+      await this.#records.save(up);
+      this.#registering.watch(up);
+    }
     if (INTENT[verb] === 'stop' && meant && isLast) await this.#records.remove(uuid);
     if (verb !== 'download') this.#sightings.learned(host.id, uuid, status);
   }
@@ -149,6 +249,12 @@ interface Undone {
 function doneIn(answer: AgentAnswer): AgentDone {
   if ('done' in answer) return answer.done;
   throw 'refused' in answer ? answer.refused : answer.unsent;
+}
+
+/** Hosts of libvirt share their disks (checklist TC-1). */
+function disksOf({ host, workload }: Task): MachineId | undefined {
+  const keepsDisks = workload?.volumes.some(({ ephemeral }) => !ephemeral) ?? false;
+  return keepsDisks && host.uri === undefined ? host.id : undefined;
 }
 
 /** What to know when nobody knows what became of it. */

@@ -1,22 +1,34 @@
 import type { Duplex, Readable } from 'node:stream';
+import type { OutputWanted } from '../../api/agent.ts';
+import type { GuestAnswer, GuestRequest } from '../../api/guest.ts';
+import type { PlacementRequest } from '../../api/placement.ts';
 import type { WorkloadLine, WorkloadRun, WorkloadView } from '../../api/workloads.ts';
 import { messageOf, PxenError } from '../../base/error.ts';
 import type { Clock, Log, Service } from '../../base/ports.ts';
 import type { MachineId } from '../../domain/machine/genid.ts';
-import { judgeReport, type Verdict } from '../../domain/workload/desired.ts';
+import type { Ledger } from '../../domain/placement/ledger.ts';
+import type { Berthing, Placer } from '../../domain/placement/placer.ts';
+import { judgeReport, nodeForgotten, unregistered, type Verdict } from '../../domain/workload/desired.ts';
 import type { AccelPolicy } from '../../domain/workload/facts.ts';
+import { holdingsOf } from '../../domain/workload/holding.ts';
 import { type Host, isThere } from '../../domain/workload/host.ts';
+import { type ParsedWorkload, parseWorkload } from '../../domain/workload/parse.ts';
+import { workloadError } from '../../domain/workload/problem.ts';
 import type { WorkloadFiles, WorkloadRecord, WorkloadStore } from '../../domain/workload/record.ts';
 import type { WorkloadStatus } from '../../domain/workload/status.ts';
 import { mainSight } from '../../domain/workload/view.ts';
-import { AgentClient, type AgentLinks, type OutputWanted } from './agent.ts';
+import { AgentClient, type AgentLinks } from './agent.ts';
+import { type Agents, AgentsByHost } from './agents.ts';
+import { boundTo } from './berths.ts';
 import { Command } from './command.ts';
-import { NOWHERE, otherUuids, select } from './entries.ts';
+import { type Entry, NOWHERE, otherUuids, select } from './entries.ts';
 import { Locks } from './locks.ts';
 import { Records } from './records.ts';
+import { Registering } from './registering.ts';
 import { Returning } from './returning.ts';
 import { Scene } from './scene.ts';
 import { Sightings } from './sightings.ts';
+import { takesIn } from './takes.ts';
 import { Verbs } from './verbs.ts';
 import { viewOf } from './views.ts';
 
@@ -27,6 +39,10 @@ export interface WorkloadPorts {
   readonly hosts: () => readonly Host[];
   readonly host: (id: MachineId) => Host | undefined;
   readonly links: AgentLinks;
+  /** For the hosts that have a URI. Absent: there are none. */
+  readonly libvirt?: Agents | undefined;
+  /** Chooses hosts for what is started. */
+  readonly placer: Placer;
   readonly accel: AccelPolicy;
   readonly clock: Clock;
   readonly log: Log;
@@ -36,25 +52,32 @@ export interface WorkloadPorts {
 export class Workloads implements Service {
   readonly name = 'workloads';
   readonly #d: WorkloadPorts;
-  readonly #agents: AgentClient;
+  readonly #agents: Agents;
   readonly #records: Records;
   readonly #sightings: Sightings;
   readonly #locks = new Locks();
+  readonly #registering: Registering;
   readonly #verbs: Verbs;
   readonly #returning: Returning;
   readonly #scene: Scene;
 
   constructor(ports: WorkloadPorts) {
-    const { accel, clock, files, host, hosts, links, log, store } = ports;
+    const { accel, clock, files, host, hosts, libvirt, links, log, store } = ports;
     this.#d = ports;
-    this.#agents = new AgentClient({ links, clock });
+    const agents = new AgentClient({ links, clock });
+    this.#agents = libvirt ? new AgentsByHost({ agents, libvirt }) : agents;
     this.#records = new Records(store);
     this.#sightings = new Sightings(clock);
+    this.#registering = new Registering({
+      ...{ clock, log, records: this.#records },
+      end: record => this.#giveUp(record),
+    });
     this.#verbs = new Verbs({
       agents: this.#agents,
       records: this.#records,
       sightings: this.#sightings,
-      accel,
+      registering: this.#registering,
+      ...{ accel, clock },
     });
     this.#returning = new Returning({
       ...{ clock, log, host },
@@ -72,9 +95,11 @@ export class Workloads implements Service {
 
   async start(): Promise<void> {
     this.#records.load();
+    for (const record of this.#records.all()) this.#registering.watch(record);
   }
 
   async stop(): Promise<void> {
+    this.#registering.stop();
     this.#agents.close();
     await this.#returning.stop();
   }
@@ -87,6 +112,38 @@ export class Workloads implements Service {
   async list(): Promise<WorkloadView[]> {
     const entries = await this.#scene.entries();
     return entries.map(entry => viewOf(entry, this.#d.host));
+  }
+
+  /** What every workload takes of the host that it is on, or may be on, or shall be on. */
+  holdings(): Ledger {
+    return this.#scene.situations().flatMap(([uuid, situation]) => holdingsOf(uuid, situation, takesIn));
+  }
+
+  /**
+   * As a placer needs it, by name or from a file that host0 need not have; what goes to its node without a choice asks for
+   * it. Rejects with NOT_FOUND or WORKLOAD_INVALID.
+   */
+  async berthings(subjects: readonly PlacementRequest['subject'][]): Promise<Berthing[]> {
+    const entries = await this.#scene.entries();
+    const situations = new Map(entries.map(({ situation, uuid }) => [uuid, situation]));
+    return subjects.map(subject => {
+      const file =
+        'text' in subject ? parseWorkload(subject.text, subject.file) : fileOf(subject.workload, entries);
+      if (!file.workload) throw workloadError(file.file, file.problems);
+      const { workload } = file;
+      const situation = situations.get(workload.uuid) ?? NOWHERE;
+      return {
+        workload,
+        asked: boundTo(workload, situation, this.#d.host)?.id,
+        last: situation.record?.node,
+      };
+    });
+  }
+
+  /** The node is gone for good: what should run there is remembered as stopped, and may be started elsewhere. */
+  async forget(node: MachineId): Promise<void> {
+    for (const record of this.#records.on(node))
+      if (record.desired === 'running') await this.#records.save(nodeForgotten(record));
   }
 
   /** What nodes that report tell of their workloads. */
@@ -130,6 +187,12 @@ export class Workloads implements Service {
     return this.#agents.console(host, uuid, signal);
   }
 
+  /** What the agent in its guest answers. Rejects as `output` does, and with what that agent refuses. */
+  async guest(name: string, request: GuestRequest, signal: AbortSignal): Promise<GuestAnswer> {
+    const { host, uuid } = await this.#whereIs(name);
+    return this.#agents.guest(host, uuid, request, signal);
+  }
+
   /** A report of this node was taken. */
   heard(node: MachineId): void {
     const host = this.#d.host(node);
@@ -138,6 +201,7 @@ export class Workloads implements Service {
     for (const record of this.#records.on(node)) {
       if (this.#locks.of(record.uuid)) continue;
       const status = host.workloads.find(({ uuid }) => uuid === record.uuid);
+      void this.#registering.heard(record, status);
       // It is there, whoever started it.
       if (status) void this.#returning.callOff(record.uuid);
       this.#follow(record, judgeReport(record, { bootId: host.bootId, status }));
@@ -167,7 +231,26 @@ export class Workloads implements Service {
     // What shall run does not hang on a folder that cannot be read right now.
     const entries = await this.#scene.entries().catch(() => []);
     const others = otherUuids(entries, record.uuid);
-    await this.#locks.hold(record, 'return', () => this.#verbs.bringBack(record, host, others, signal));
+    await this.#locks.hold(record, 'return', async () => {
+      const { config, uuid } = record;
+      const { workload } = parseWorkload(config.text, config.file);
+      const held = workload && this.#d.placer.hold({ workload, asked: host.id });
+      try {
+        await this.#verbs.bringBack(record, { held, host, otherUuids: others, workload }, signal);
+      } finally {
+        if (held) this.#d.placer.release(uuid);
+      }
+    });
+  }
+
+  /** Rejects when that is not possible now. */
+  async #giveUp(record: WorkloadRecord): Promise<void> {
+    const { name, node, registration } = record;
+    const host = this.#d.host(node);
+    if (!host || !registration) return;
+    const why = unregistered(registration);
+    await this.#locks.hold(record, 'stop', () => this.#verbs.giveUp(record, host, why));
+    this.#d.log.warn('workloads', `${name} was ended: ${why}`, { workload: name, node });
   }
 
   async #whereIs(name: string): Promise<{ host: Host; uuid: string }> {
@@ -178,4 +261,13 @@ export class Workloads implements Service {
     if (entry?.uuid !== undefined && place) return { host: place, uuid: entry.uuid };
     throw new PxenError('WORKLOAD_STATE', `${name} is on no node, and was never started on one`);
   }
+}
+
+/** Throws NOT_FOUND, or FILE_MISSING for one that is only remembered. */
+function fileOf(name: string, entries: readonly Entry[]): ParsedWorkload {
+  const [entry] = select(entries, [name], true);
+  if (entry?.file) return entry.file;
+  throw new PxenError('FILE_MISSING', `${name} has no workload file any more`, {
+    details: ['mesh workload status tells where it was started'],
+  });
 }

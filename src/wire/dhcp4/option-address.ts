@@ -10,5 +10,6 @@ export function addressOf(options: Options, code: number): Ipv4 | undefined {
 
 /** One or more addresses (1, 3, 6, 28, 54). */
 export function addressesOption(...addresses: readonly Ipv4[]): Uint8Array {
-  return concat(addresses.map(ipv4ToBytes));
+  const [first] = addresses;
+  return addresses.length === 1 && first ? ipv4ToBytes(first) : concat(addresses.map(ipv4ToBytes));
 }

@@ -1,3 +1,4 @@
+import { uint32ToBytes } from '../../base/bytes.ts';
 import { type MessageType, messageTypeCode, messageTypeFromCode, OPTION } from './code.ts';
 import type { Options } from './options.ts';
 import { MIN_MESSAGE_SIZE } from './packet.ts';
@@ -30,14 +31,13 @@ export function architectures(options: Options): number[] {
 
 /** A 32-bit number such as the lease time, seconds. */
 export function uint32Option(value: number): Uint8Array {
-  const bytes = new Uint8Array(4);
-  new DataView(bytes.buffer).setUint32(0, value);
-  return bytes;
+  return uint32ToBytes(value);
 }
 
 /** A list of 16-bit numbers; an odd last byte is dropped. */
 function uint16s(options: Options, code: number): number[] {
-  const value = options.get(code) ?? new Uint8Array();
+  const value = options.get(code);
+  if (!value) return [];
   return Array.from(
     { length: value.length >> 1 },
     (_, i) => ((value[i * 2] ?? 0) << 8) | (value[i * 2 + 1] ?? 0),

@@ -4,7 +4,7 @@ import type { Options } from './options.ts';
 /** A text option (12, 60, 67), one byte a character, without the zeros that some clients add at its end. */
 export function textOf(options: Options, code: number): string | undefined {
   const value = options.get(code);
-  return value && text(value).replace(/\0+$/, '');
+  return value && text(value.subarray(0, withoutZeros(value)));
 }
 
 export function textOption(value: string): Uint8Array {
@@ -30,5 +30,14 @@ export function userClasses(options: Options): string[] {
 }
 
 function text(bytes: Uint8Array): string {
-  return Array.from(bytes, byte => String.fromCharCode(byte)).join('');
+  let characters = '';
+  for (const byte of bytes) characters += String.fromCharCode(byte);
+  return characters;
+}
+
+/** Bytes up to the last one that is no zero. */
+function withoutZeros(bytes: Uint8Array): number {
+  let length = bytes.length;
+  while (length > 0 && bytes[length - 1] === 0) length--;
+  return length;
 }

@@ -1,5 +1,5 @@
 import { toHex } from '../../base/bytes.ts';
-import { type Ipv4, ipv4FromBytes, ipv4ToBytes } from '../../base/ipv4.ts';
+import { type Ipv4, ipv4FromNumber, ipv4ToNumber } from '../../base/ipv4.ts';
 import { OPTION } from './code.ts';
 import {
   joinOptions,
@@ -45,6 +45,7 @@ export interface Packet {
 export const BROADCAST_FLAG = 0x8000;
 
 const COOKIE = 0x63825363;
+const CHADDR = 28;
 const SNAME = 44;
 const FILE = 108;
 const COOKIE_AT = 236;
@@ -54,10 +55,12 @@ const IP_AND_UDP = 28;
 /** What every client takes, IP and UDP headers included (RFC 2131 2). */
 export const MIN_MESSAGE_SIZE = 576;
 
-/** Reads bytes from the network; whatever they are, it answers with a packet or with what is wrong. */
-export function decode(bytes: Uint8Array): Packet | Problem {
-  if (bytes.length < OPTIONS)
-    return { problem: `got ${bytes.length} bytes, a DHCP message has at least ${OPTIONS}` };
+/** Reads bytes from the network; whatever they are, it answers with a packet or with what is wrong. The packet has views of them. */
+export function decode(datagram: Uint8Array): Packet | Problem {
+  if (datagram.length < OPTIONS)
+    return { problem: `got ${datagram.length} bytes, a DHCP message has at least ${OPTIONS}` };
+  // Not of Node's Buffer: its parts cost three times as much.
+  const bytes = new Uint8Array(datagram.buffer, datagram.byteOffset, datagram.length);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   if (view.getUint32(COOKIE_AT) !== COOKIE)
     return { problem: `got magic cookie ${toHex(bytes.subarray(COOKIE_AT, OPTIONS))}, want 63825363` };
@@ -72,11 +75,11 @@ export function decode(bytes: Uint8Array): Packet | Problem {
     xid: view.getUint32(4),
     secs: view.getUint16(8),
     flags: view.getUint16(10),
-    ciaddr: ipv4FromBytes(bytes.subarray(12)),
-    yiaddr: ipv4FromBytes(bytes.subarray(16)),
-    siaddr: ipv4FromBytes(bytes.subarray(20)),
-    giaddr: ipv4FromBytes(bytes.subarray(24)),
-    chaddr: bytes.slice(28, 28 + hlen),
+    ciaddr: ipv4FromNumber(view.getUint32(12)),
+    yiaddr: ipv4FromNumber(view.getUint32(16)),
+    siaddr: ipv4FromNumber(view.getUint32(20)),
+    giaddr: ipv4FromNumber(view.getUint32(24)),
+    chaddr: bytes.subarray(CHADDR, CHADDR + hlen),
     ...areas,
   };
 }
@@ -85,28 +88,31 @@ export function decode(bytes: Uint8Array): Packet | Problem {
 function readAreas(bytes: Uint8Array): Pick<Packet, 'sname' | 'file' | 'options'> | Problem {
   const sname = bytes.subarray(SNAME, FILE);
   const file = bytes.subarray(FILE, COOKIE_AT);
-  const parts: OptionParts = new Map();
+  const parts: OptionParts = { first: new Map(), later: [] };
   const problem = readOptions(bytes.subarray(OPTIONS), parts);
   if (problem) return problem;
-  const overload = parts.get(OPTION.overload)?.[0]?.[0] ?? 0;
-  parts.delete(OPTION.overload);
+  const overload = parts.first.get(OPTION.overload)?.[0] ?? 0;
   const inFile = (overload & 1) !== 0;
   const inSname = (overload & 2) !== 0;
   const overloaded =
     (inFile ? readOptions(file, parts) : undefined) ?? (inSname ? readOptions(sname, parts) : undefined);
   if (overloaded) return overloaded;
-  parts.delete(OPTION.overload);
-  return {
-    sname: inSname ? '' : readText(sname),
-    file: inFile ? '' : readText(file),
-    options: joinOptions(parts),
-  };
+  const options = joinOptions(parts);
+  options.delete(OPTION.overload);
+  return { sname: inSname ? '' : readText(sname), file: inFile ? '' : readText(file), options };
 }
 
 function readText(field: Uint8Array): string {
+  if (field[0] === 0) return '';
   const end = field.indexOf(0);
   return String.fromCharCode(...field.subarray(0, end === -1 ? field.length : end));
 }
+
+/** Longer than any DHCP message in one Ethernet frame. */
+const LONGEST = 2048;
+/** Messages are put together here and copied out: memory for every step of every reply costs more than all the rest. */
+const draft = new Uint8Array(LONGEST);
+const draftView = new DataView(draft.buffer);
 
 /**
  * The bytes of a packet: at least 300 (BOOTP relays and old ROMs drop shorter ones, RFC 1542 2.1) and at most what the
@@ -114,31 +120,29 @@ function readText(field: Uint8Array): string {
  * options from the end of the map, and an `sname` or `file` too long for its field.
  */
 export function encode(packet: Packet, maxSize = MIN_MESSAGE_SIZE): Uint8Array {
-  const room = Math.max(maxSize, MIN_MESSAGE_SIZE) - IP_AND_UDP - OPTIONS;
-  const options = writeOptions(packet.options, room);
-  const bytes = new Uint8Array(Math.max(MIN_BOOTP, OPTIONS + options.length));
-  const view = new DataView(bytes.buffer);
-  view.setUint8(0, packet.op);
-  view.setUint8(1, packet.htype);
-  view.setUint8(2, packet.chaddr.length);
-  view.setUint8(3, packet.hops);
-  view.setUint32(4, packet.xid);
-  view.setUint16(8, packet.secs);
-  view.setUint16(10, packet.flags);
-  bytes.set(ipv4ToBytes(packet.ciaddr), 12);
-  bytes.set(ipv4ToBytes(packet.yiaddr), 16);
-  bytes.set(ipv4ToBytes(packet.siaddr), 20);
-  bytes.set(ipv4ToBytes(packet.giaddr), 24);
-  bytes.set(packet.chaddr, 28);
-  writeText(bytes.subarray(SNAME, FILE), packet.sname);
-  writeText(bytes.subarray(FILE, COOKIE_AT), packet.file);
-  view.setUint32(COOKIE_AT, COOKIE);
-  bytes.set(options, OPTIONS);
-  return bytes;
+  const end = Math.min(LONGEST, Math.max(maxSize, MIN_MESSAGE_SIZE) - IP_AND_UDP);
+  draft.fill(0, 0, MIN_BOOTP);
+  draft[0] = packet.op;
+  draft[1] = packet.htype;
+  draft[2] = packet.chaddr.length;
+  draft[3] = packet.hops;
+  draftView.setUint32(4, packet.xid);
+  draftView.setUint16(8, packet.secs);
+  draftView.setUint16(10, packet.flags);
+  draftView.setUint32(12, ipv4ToNumber(packet.ciaddr));
+  draftView.setUint32(16, ipv4ToNumber(packet.yiaddr));
+  draftView.setUint32(20, ipv4ToNumber(packet.siaddr));
+  draftView.setUint32(24, ipv4ToNumber(packet.giaddr));
+  draft.set(packet.chaddr, CHADDR);
+  writeText(packet.sname, SNAME, FILE);
+  writeText(packet.file, FILE, COOKIE_AT);
+  draftView.setUint32(COOKIE_AT, COOKIE);
+  const length = writeOptions(packet.options, draft, OPTIONS, end);
+  return draft.slice(0, Math.max(MIN_BOOTP, length));
 }
 
 /** Some clients expect a final zero, so a text that fills its field counts as too long. */
-function writeText(field: Uint8Array, text: string): void {
-  if (text.length >= field.length) return;
-  for (let i = 0; i < text.length; i++) field[i] = text.charCodeAt(i);
+function writeText(text: string, start: number, end: number): void {
+  if (text.length >= end - start) return;
+  for (let i = 0; i < text.length; i++) draft[start + i] = text.charCodeAt(i);
 }

@@ -2,7 +2,7 @@ import { ANY, type Ipv4 } from '../../base/ipv4.ts';
 import { type MessageType, OPTION } from './code.ts';
 import { addressesOption } from './option-address.ts';
 import { messageTypeOption } from './option-number.ts';
-import type { Options } from './options.ts';
+import type { OptionEntry, Options } from './options.ts';
 import { BOOTREPLY, BROADCAST_FLAG, type Packet } from './packet.ts';
 
 export interface ReplyContent {
@@ -12,7 +12,8 @@ export interface ReplyContent {
   readonly yiaddr?: Ipv4;
   readonly siaddr?: Ipv4;
   readonly file?: string;
-  readonly options: Options;
+  /** In the order of the wire; the last one of a code counts. */
+  readonly options: Iterable<OptionEntry>;
 }
 
 /**
@@ -36,19 +37,20 @@ export function replyTo(request: Packet, content: ReplyContent): Packet {
     chaddr: request.chaddr,
     sname: '',
     file: content.file ?? '',
-    options: new Map([
-      [OPTION.messageType, messageTypeOption(content.type)],
-      [OPTION.serverId, addressesOption(content.server)],
-      ...content.options,
-      ...echoes(request.options),
-    ]),
+    options: replyOptions(request.options, content),
   };
 }
 
-function echoes(options: Options): [number, Uint8Array][] {
-  const codes = [OPTION.clientId, OPTION.machineUuid, OPTION.relayAgent];
-  return codes.flatMap(code => {
-    const value = options.get(code);
-    return value ? [[code, value] as [number, Uint8Array]] : [];
-  });
+const ECHOED = [OPTION.clientId, OPTION.machineUuid, OPTION.relayAgent];
+
+function replyOptions(asked: Options, { type, server, options }: ReplyContent): Options {
+  const all = new Map<number, Uint8Array>();
+  all.set(OPTION.messageType, messageTypeOption(type));
+  all.set(OPTION.serverId, addressesOption(server));
+  for (const [code, value] of options) all.set(code, value);
+  for (const code of ECHOED) {
+    const value = asked.get(code);
+    if (value) all.set(code, value);
+  }
+  return all;
 }

@@ -1,19 +1,26 @@
 import { concat } from '../../base/bytes.ts';
 
 const NEWLINE = 0x0a;
+/** Bytes of a buffer that is kept when a line is over. */
+const KEPT = 64 * 1024;
 
 /**
  * Cuts a stream of bytes into lines, wherever the pieces that it comes in begin and end. Bytes and not text, so that a
  * character whose bytes come in two pieces stays whole.
  */
 export class LineSplitter {
-  readonly #longest: number;
+  #longest: number;
   /** The line under way is the first `#size` bytes of it. */
-  #buffer = new Uint8Array(4096);
+  #buffer = newBuffer();
   #size = 0;
 
   /** `longest`: bytes of a line without its newline. */
   constructor(longest: number) {
+    this.#longest = longest;
+  }
+
+  /** From now on; the line under way is one of them. */
+  allow(longest: number): void {
     this.#longest = longest;
   }
 
@@ -25,6 +32,7 @@ export class LineSplitter {
       if (this.#size + end - start > this.#longest) return { lines, tooLong: true };
       lines.push(concat([this.#buffer.subarray(0, this.#size), bytes.subarray(start, end)]));
       this.#size = 0;
+      if (this.#buffer.length > KEPT) this.#buffer = newBuffer();
       start = end + 1;
     }
     const rest = bytes.subarray(start);
@@ -43,4 +51,8 @@ export class LineSplitter {
     this.#buffer.set(piece, this.#size);
     this.#size = size;
   }
+}
+
+function newBuffer(): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(4096);
 }

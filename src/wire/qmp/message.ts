@@ -30,8 +30,8 @@ export type QmpMessage =
 export interface QmpCommand {
   readonly execute: string;
   readonly arguments?: object | undefined;
-  /** Comes back with the answer. */
-  readonly id: number;
+  /** Comes back with the answer. Absent: nothing does. */
+  readonly id?: number | undefined;
 }
 
 export function encodeCommand(command: QmpCommand): Uint8Array {

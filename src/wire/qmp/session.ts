@@ -16,9 +16,6 @@ export type QmpAction =
 /** Bytes. The longest answers, such as that of query-qmp-schema, have some 200 KiB. */
 export const LONGEST_LINE = 1024 * 1024;
 
-/** Id of our qmp_capabilities; commands count on from it. */
-const HANDSHAKE = 0;
-
 /**
  * Our side of one QMP connection, without the connection: bytes in, actions out. It greets by itself; answers are told
  * by the id of their command, whatever order they come in; answers to no command of ours and messages of an unknown kind
@@ -29,7 +26,7 @@ export class QmpSession {
   readonly #waiting = new Set<number>();
   #state: 'greeting' | 'negotiating' | 'ready' | 'broken' = 'greeting';
   #version: QmpVersion | undefined;
-  #lastId = HANDSHAKE;
+  #lastId = 0;
 
   /** What has come from QEMU, in pieces of any size. Never throws. */
   feed(bytes: Uint8Array): QmpAction[] {
@@ -72,11 +69,11 @@ export class QmpSession {
       case 'greeting':
         return this.#onGreeting(message.version);
       case 'return':
-        return message.id === HANDSHAKE
+        return this.#isHandshake(message.id)
           ? this.#onReady()
           : this.#onAnswer(message.id, id => ({ kind: 'returned', id, value: message.value }));
       case 'error':
-        return message.id === HANDSHAKE
+        return this.#isHandshake(message.id)
           ? [this.#break(`it refused qmp_capabilities: ${message.desc}`)]
           : this.#onAnswer(message.id, id => ({
               kind: 'refused',
@@ -91,16 +88,23 @@ export class QmpSession {
     }
   }
 
-  /** QEMU takes nothing but qmp_capabilities before it has been sent. */
+  /**
+   * Nothing but qmp_capabilities is taken before it has been sent. Without an id, because StratoVirt 0.2.0 refuses one
+   * in it; what comes back without an id is its answer.
+   */
   #onGreeting(version: QmpVersion): QmpAction[] {
     if (this.#state !== 'greeting') return [];
     this.#state = 'negotiating';
     this.#version = version;
-    return [{ kind: 'send', bytes: encodeCommand({ execute: 'qmp_capabilities', id: HANDSHAKE }) }];
+    return [{ kind: 'send', bytes: encodeCommand({ execute: 'qmp_capabilities' }) }];
+  }
+
+  #isHandshake(id: unknown): boolean {
+    return this.#state === 'negotiating' && id === undefined;
   }
 
   #onReady(): QmpAction[] {
-    if (this.#state !== 'negotiating' || !this.#version) return [];
+    if (!this.#version) return [];
     this.#state = 'ready';
     return [{ kind: 'ready', version: this.#version }];
   }

@@ -10,6 +10,7 @@ function problems(text: string): string[] {
 describe('facts of a node in a file', () => {
   test('are taken as they are', () => {
     const facts = {
+      arch: 'x86_64',
       memAvailableKiB: 4_194_304,
       nproc: 2,
       cpuModels: ['qemu64', 'Penryn-v1'],

@@ -20,7 +20,10 @@ describe('bash completes', () => {
   test.each([
     [
       ['mesh', ''],
-      ['system', 'overlay', 'node', 'workload', 'iso', 'engine', 'cost', 'place', 'completion'],
+      [
+        ...['system', 'overlay', 'node', 'workload', 'iso', 'engine', 'host', 'realm', 'cost', 'plan'],
+        ...['place', 'completion'],
+      ],
     ],
     [['mesh', 'no'], ['node']],
     [
@@ -72,7 +75,6 @@ describe('workloads complete', () => {
       ['mesh', '--root', '/x', '--server', 'http://h', 'workload', 'start', '--token-file', 't', 'w'],
       ['web-1', 'web-2'],
     ],
-    [['mesh', '--root', '/tmp/lab', 'workload', 'start', '-n', ''], []],
     [['mesh', 'workload', 'stop', '-t', 'w'], []],
     [['mesh', 'workload', 'validate', 'w'], []],
     [
@@ -99,6 +101,51 @@ describe('workloads complete', () => {
       '--root\\ /x\\ --server\\ http://h\\ --token-file\\ t\\ workload\\ list\\ --names',
     );
   });
+});
+
+describe('names complete where they may stand', () => {
+  /** A mesh with one name of each kind: `a-workload`, `a-host` and so on. */
+  const MESH = `mesh() { case "$*" in
+    *'workload list --names') echo a-workload ;;
+    *'host list --names') echo a-host ;;
+    *'realm list --names') echo a-realm ;;
+    *'host profiles --names') echo a-profile ;;
+  esac; }`;
+
+  test.each<[string, string[]]>([
+    ['host info', ['a-host']],
+    ['host set-state', ['a-host']],
+    ['host set-state a-host', []],
+    ['host set-profile a-host', ['a-profile']],
+    ['host set-profile a-host a-profile', []],
+    ['host set a-host --realm', ['a-realm']],
+    ['host set --group g', ['a-host']],
+    ['host add', []],
+    ['host add kvm1 --uri qemu:///system --profile', ['a-profile']],
+    ['host set a-host --state', ['enabled', 'no-scheduling', 'disabled']],
+    ['workload render --accel', ['kvm', 'auto', 'tcg']],
+    ['host drain --wait', ['a-host']],
+    ['workload guest ping', ['a-workload']],
+    ['workload guest exec -w', ['a-workload']],
+    ['workload guest exec -w a-workload', []],
+    ['workload guest write', []],
+    ['realm pools', ['a-realm']],
+    ['realm pools --path', []],
+    ['realm pools --path realm', ['a-realm']],
+    ['plan -w', ['a-workload']],
+    ['plan', []],
+    ['cost explain', ['a-workload']],
+    ['host info a-host', []],
+    ['cost explain -w a-workload -n', ['a-host']],
+    ['workload start -n', ['a-host']],
+    ['--root /x workload start --node', ['a-host']],
+    ['workload stop --now', ['a-workload']],
+    ['workload stop -t', []],
+    ['workload stop -t 5', ['a-workload']],
+    ['workload stop a-workload', ['a-workload']],
+  ])('mesh %s', (words, expected) =>
+    expect(offered(MESH, 'mesh', ...words.split(' '), '')).toEqual(expected),
+  );
 });
 
 function everyCommand(command: Command, path: readonly string[]): [readonly string[], Command][] {

@@ -24,6 +24,14 @@ describe('a program', () => {
     expect(performance.now() - started).toBeLessThan(2000);
   });
 
+  test('reads what is given to it, or nothing, and may end without reading it', async () => {
+    const given = (script: string, input?: string): ReturnType<typeof exec> =>
+      exec('/bin/sh', ['-c', script], { timeout: 5000, ...(input === undefined ? {} : { input }) });
+    expect((await given('cat', 'some text')).stdout).toBe('some text');
+    expect((await given('cat')).stdout).toBe('');
+    expect((await given('true', 'x'.repeat(1_000_000))).exitCode).toBe(0);
+  });
+
   test('is killed when the caller aborts', async () => {
     const controller = new AbortController();
     setTimeout(() => controller.abort(), 50);

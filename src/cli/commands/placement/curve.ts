@@ -2,7 +2,7 @@ import { type Diagnostic, diagnosticsError, quote } from '../../../base/diagnost
 import { PxenError } from '../../../base/error.ts';
 import { readHocon } from '../../../domain/hocon/read.ts';
 import { parseReal, parseSize } from '../../../domain/hocon/units.ts';
-import { type Curve, costAt } from '../../../domain/placement/curve.ts';
+import { type Curve, type Piece, piecesOf, priceAt } from '../../../domain/placement/curve.ts';
 import { formatCost, jsonNumber } from '../../../domain/placement/format.ts';
 import { CURVE_KEYS, readCurve } from '../../../domain/placement/parse-curve.ts';
 import type { Context } from '../../context.ts';
@@ -18,7 +18,7 @@ export async function costCurve(
 ): Promise<number> {
   const curve = curveOf(text);
   const numbers = inputs.map(inputOf);
-  const costs = numbers.map(input => costAt(curve, input));
+  const costs = numbers.map(input => priceAt(curve, input));
   if (json) {
     terminal.json(costs.map(jsonNumber));
     return 0;
@@ -40,11 +40,11 @@ function inputOf(text: string): number {
   throw new PxenError('USAGE', `input: got ${quote(text)}, expected a number or bytes, such as 1.5 or 32MiB`);
 }
 
-function curveOf(text: string): Curve {
+function curveOf(text: string): readonly Piece[] {
   const exact = attempt(text);
-  if ('curve' in exact) return exact.curve;
+  if ('curve' in exact) return piecesOf(exact.curve, 1);
   const spread = attempt(onLines(text));
-  if ('curve' in spread) return spread.curve;
+  if ('curve' in spread) return piecesOf(spread.curve, 1);
   throw diagnosticsError('PLACEMENT_INVALID', `curve ${quote(text)}`, exact.problems);
 }
 

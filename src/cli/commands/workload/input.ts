@@ -13,7 +13,7 @@ import type { Engine } from '../../../domain/workload/workload.ts';
 export type Input = AsyncIterable<Uint8Array>;
 
 /** The word that stands for standard input. */
-const STANDARD_INPUT = '-';
+export const STANDARD_INPUT = '-';
 /** A character may take four of them; the reader itself counts characters. */
 const MAX_FOREIGN_BYTES = 4 * MAX_FOREIGN;
 const MAX_FACTS_BYTES = 8 * 1024 * 1024;
@@ -27,17 +27,32 @@ export async function readWorkloads(
   input: Input,
   engine?: Engine | 'any',
 ): Promise<readonly ParsedWorkload[]> {
-  const parsed: ParsedWorkload[] = [];
+  const read = await readWorkloadFiles(files, input);
+  return read.map(({ file, text }) => parseWorkload(text, file, engine));
+}
+
+export interface WorkloadFile {
+  /** As messages call it. */
+  readonly file: string;
+  readonly text: string;
+}
+
+/** Throws FILE_MISSING for all files that cannot be read. A file named twice is read once. */
+export async function readWorkloadFiles(
+  files: readonly string[],
+  input: Input,
+): Promise<readonly WorkloadFile[]> {
+  const read: WorkloadFile[] = [];
   const unreadable: string[] = [];
   for (const file of new Set(files))
     try {
       const bytes = await readSome(file, input, MAX_WORKLOAD_BYTES);
-      parsed.push(parseWorkload(new TextDecoder().decode(bytes), called(file), engine));
+      read.push({ file: called(file), text: new TextDecoder().decode(bytes) });
     } catch (error) {
       unreadable.push(messageOf(error));
     }
   const [first, ...others] = unreadable;
-  if (first === undefined) return parsed;
+  if (first === undefined) return read;
   throw new PxenError('FILE_MISSING', first, { details: others });
 }
 
@@ -62,7 +77,7 @@ export async function readFacts(file: string, input: Input): Promise<WorkloadFac
 }
 
 /** At most one byte more than `most`, so that it can be seen that there is more. A pipe will do. */
-async function readSome(file: string, input: Input, most: number): Promise<Uint8Array> {
+export async function readSome(file: string, input: Input, most: number): Promise<Uint8Array> {
   const parts: Uint8Array[] = [];
   let size = 0;
   try {

@@ -2,13 +2,14 @@ import type { WorkloadView } from '../../../api/workloads.ts';
 import type { Context } from '../../context.ts';
 import { printable } from '../../output/table.ts';
 import { workloadTable } from '../../output/workload.ts';
-import { findNode, listNodes } from '../node.ts';
+import { findPlace } from '../host/hosts.ts';
+import { listNodes } from '../node.ts';
 import { choose, listWorkloads } from './choose.ts';
 
 export interface ListOptions {
   /** Names, uuids, patterns; none: all. */
   readonly workloads: readonly string[];
-  /** Only those on this node: machine id, name or MAC. */
+  /** Only those on this node: machine id, name or MAC; or on this libvirt host: id or name. */
   readonly node?: string | undefined;
   /** Only the names, a line each. */
   readonly names: boolean;
@@ -34,6 +35,6 @@ export async function wanted(
   const known = await listWorkloads(context);
   const chosen = words.length === 0 ? known : choose(known, words).workloads;
   if (node === undefined) return chosen;
-  const { id } = findNode(await listNodes(context), node);
+  const { id } = await findPlace(context, await listNodes(context), node);
   return chosen.filter(view => view.node === id);
 }

@@ -1,6 +1,6 @@
 import { workloadOutputPath } from '../../../api/paths.ts';
 import { type Context, control, errorOf } from '../../context.ts';
-import { GuestLines, guestLine } from '../../output/guest.ts';
+import { GuestLines, GuestOutput } from '../../output/guest.ts';
 import { jsonText } from '../../output/terminal.ts';
 import { chooseOne, listWorkloads } from './choose.ts';
 
@@ -25,16 +25,15 @@ export async function workloadLogs(context: Context, options: LogsOptions): Prom
     lines: String(options.lines),
     follow: options.follow ? '1' : '0',
   });
-  const lines = new GuestLines(line =>
-    terminal.print(json ? jsonText({ workload: name, line }) : guestLine(line)),
-  );
-  const asItIs = !json && (options.raw || terminal.columns === undefined);
+  const output = json
+    ? new GuestLines(line => terminal.print(jsonText({ workload: name, line })))
+    : new GuestOutput(terminal, { stream: 'stdout', raw: options.raw });
   const refused = await control(context).getParts(
     `${workloadOutputPath(name)}?${query}`,
-    part => (asItIs ? terminal.write('stdout', part) : lines.take(part)),
+    part => output.take(part),
     options.follow ? 0 : undefined,
   );
   if (refused) throw errorOf(refused);
-  lines.end();
+  output.end();
   return 0;
 }

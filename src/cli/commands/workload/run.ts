@@ -1,5 +1,4 @@
 import type { Verb } from '../../../api/agent.ts';
-import type { NodeSummary } from '../../../api/nodes.ts';
 import { PATHS } from '../../../api/paths.ts';
 import {
   type WorkloadLine,
@@ -9,15 +8,16 @@ import {
 } from '../../../api/workloads.ts';
 import { ERROR_KINDS, PxenError } from '../../../base/error.ts';
 import { type Context, control, errorOf, understood } from '../../context.ts';
-import { type RunView, runView } from '../../output/run.ts';
+import { type RunAbout, runView } from '../../output/run.ts';
 import { printable } from '../../output/table.ts';
-import { findNode, listNodes } from '../node.ts';
+import { findPlace, type Place } from '../host/hosts.ts';
+import { listNodes } from '../node.ts';
 import { type Choice, choose, listWorkloads } from './choose.ts';
 
 export interface RunOptions {
   /** Names, uuids, patterns, ALL. */
   readonly workloads: readonly string[];
-  /** Machine id, name or MAC. */
+  /** Machine id, name or MAC; of a libvirt host its id or name. */
   readonly node?: string | undefined;
   /** How long a guest may take to shut down, seconds. */
   readonly timeout: number;
@@ -30,8 +30,8 @@ const PATIENCE = 600_000;
 /** `mesh workload start`, `stop` and all that change something: shows how it goes, and ends well when all of them did. */
 export async function workloadRun(context: Context, verb: Verb, options: RunOptions): Promise<number> {
   const [nodes, known] = await Promise.all([listNodes(context), listWorkloads(context)]);
-  const node = options.node === undefined ? undefined : findNode(nodes, options.node);
-  const names = aimed(context, verb, choose(known, options.workloads), node);
+  const place = options.node === undefined ? undefined : await findPlace(context, nodes, options.node);
+  const names = aimed(context, verb, choose(known, options.workloads), place);
   if (names.length === 0) return 0;
   const { dryRun, timeout: timeoutSeconds } = options;
   const body: WorkloadRun = {
@@ -39,16 +39,21 @@ export async function workloadRun(context: Context, verb: Verb, options: RunOpti
     workloads: names,
     timeoutSeconds,
     dryRun,
-    ...(node && { node: node.id }),
+    ...(place && { node: place.id }),
   };
-  const nodeName = (id: string): string => nodes.find(known => known.id === id)?.name ?? id;
-  const about = { verb, dryRun, several: names.length > 1, nodeName };
-  return follow(context, body, runView(context, about));
+  const places = place ? [place, ...nodes] : nodes;
+  const nodeName = (id: string): string => places.find(known => known.id === id)?.name ?? id;
+  return runAndShow(context, [body], { verb, dryRun, several: names.length > 1, nodeName });
 }
 
-async function follow(context: Context, body: WorkloadRun, view: RunView): Promise<number> {
+/** Asks for all of it at once, each workload once, and shows how it goes; what pxend refuses as a whole is thrown when the others are done. */
+export async function runAndShow(
+  context: Context,
+  bodies: readonly WorkloadRun[],
+  about: RunAbout,
+): Promise<number> {
   const ends = new Map<string, number>();
-  const silence = body.timeoutSeconds * 1000 + PATIENCE;
+  const view = runView(context, about);
   const take = (value: unknown): void => {
     const line = understood(value, workloadLineSchema);
     if ('done' in line) ends.set(line.workload, 0);
@@ -56,13 +61,20 @@ async function follow(context: Context, body: WorkloadRun, view: RunView): Promi
     view.line(line);
   };
   try {
-    const refused = await control(context).postForLines(PATHS.workloadRun, body, take, silence);
-    if (refused) throw errorOf(refused);
-    for (const workload of body.workloads) if (!ends.has(workload)) take(unfinished(workload));
+    const settled = await Promise.allSettled(bodies.map(body => follow(context, body, take)));
+    for (const result of settled) if (result.status === 'rejected') throw result.reason;
+    for (const workload of bodies.flatMap(body => body.workloads))
+      if (!ends.has(workload)) take(unfinished(workload));
   } finally {
     view.end();
   }
   return exitOf([...ends.values()]);
+}
+
+async function follow(context: Context, body: WorkloadRun, take: (line: unknown) => void): Promise<void> {
+  const silence = body.timeoutSeconds * 1000 + PATIENCE;
+  const refused = await control(context).postForLines(PATHS.workloadRun, body, take, silence);
+  if (refused) throw errorOf(refused);
 }
 
 /** pxend ends its answer with a line for every workload, unless it is itself ended. */
@@ -94,7 +106,7 @@ const FITTING: Record<Verb, readonly State[]> = {
 const PLACING: readonly Verb[] = ['download', 'start'];
 
 /** The names to send. What is named is always sent; a pattern means those that it can apply to, and the others are told. */
-function aimed(context: Context, verb: Verb, choice: Choice, node: NodeSummary | undefined): string[] {
+export function aimed(context: Context, verb: Verb, choice: Choice, node: Place | undefined): string[] {
   const { named, workloads } = choice;
   const here = workloads.filter(
     view => named.has(view) || !node || PLACING.includes(verb) || view.node === node.id,

@@ -1,5 +1,6 @@
 import type { Context } from '../../context.ts';
 import { workloadInFull } from '../../output/workload.ts';
+import { listHosts } from '../host/hosts.ts';
 import { listNodes } from '../node.ts';
 import { type ListOptions, wanted } from './list.ts';
 
@@ -11,9 +12,12 @@ export async function workloadStatus(context: Context, options: Omit<ListOptions
     terminal.json({ workloads });
     return 0;
   }
-  const nodes = await listNodes(context);
+  const [nodes, hosts] = await Promise.all([listNodes(context), listHosts(context)]);
   const blocks = workloads.map(view =>
-    workloadInFull(context, view, { address: nodes.find(node => node.id === view.node)?.address }),
+    workloadInFull(context, view, {
+      address: nodes.find(node => node.id === view.node)?.address,
+      translation: hosts.find(host => host.name === view.host)?.translation,
+    }),
   );
   if (blocks.length > 0) terminal.print(blocks.join('\n\n'));
   else

@@ -8,12 +8,12 @@ import { aliasOf, bootAt } from './names.ts';
 import { type Element, element, leaf } from './xml.ts';
 
 /** Everything in `<devices>`. */
-export function devices(machine: Machine, order: readonly BootEntry[]): Element {
+export function devices(machine: Machine, order: readonly BootEntry[], hasTaps: boolean): Element {
   return element(
     'devices',
     {},
     ...disks(machine, order),
-    ...machine.nics.map(nic => networkCard(machine, nic, order)),
+    ...machine.nics.map(nic => networkCard(machine, nic, { order, hasTaps })),
     serialPort(machine),
     ...virtioConsoles(machine),
     ...guestAgent(machine),
@@ -30,16 +30,18 @@ export function devices(machine: Machine, order: readonly BootEntry[]): Element 
 function networkCard(
   { workload }: Machine,
   { bridge, id, mac, tap }: MachineNic,
-  order: readonly BootEntry[],
+  { hasTaps, order }: { readonly order: readonly BootEntry[]; readonly hasTaps: boolean },
 ): Element {
+  const isNat = bridge === undefined;
   const nic = workload.nics.find(each => each.id === id);
   const model = nic?.driver ?? 'virtio';
   return element(
     'interface',
-    { type: bridge === undefined ? 'network' : 'bridge' },
+    // libvirt makes the tap of a `bridge` itself, and refuses one that is there.
+    { type: isNat ? 'network' : hasTaps ? 'ethernet' : 'bridge' },
     element('mac', { address: mac }),
-    bridge === undefined ? element('source', { network: 'default' }) : element('source', { bridge }),
-    tap === undefined ? undefined : element('target', { dev: tap }),
+    isNat ? element('source', { network: 'default' }) : hasTaps ? undefined : element('source', { bridge }),
+    tap === undefined ? undefined : element('target', { dev: tap, managed: hasTaps ? 'no' : undefined }),
     element('model', { type: model }),
     nic?.filter === undefined ? undefined : element('filterref', { filter: nic.filter }),
     bootAt(placeIn(order, { nic: id })),

@@ -2,24 +2,31 @@ import type { Workload } from '../../workload/workload.ts';
 import { bootOrder } from '../boot-order.ts';
 import type { Machine } from '../machine.ts';
 import { devices } from './devices.ts';
+import { wrapped } from './look.ts';
+import { NAMESPACE } from './virsh.ts';
 import { type Element, element, formatXml, leaf } from './xml.ts';
 
-/** What is in `<metadata>` is pxen's under this name. */
-const NAMESPACE = 'urn:pxen:workload';
-
-/** The domain of libvirt that a machine is; libvirt 9.0 and its schema are what it is tested with. */
-export function domainXml(machine: Machine): string {
-  return formatXml(domain(machine));
+/** What a domain is defined for. */
+export interface DomainOptions {
+  /** What whoever starts it wants to find there again. */
+  readonly run?: string | undefined;
+  /** Its taps are there before it starts, on their bridges. */
+  readonly hasTaps?: boolean | undefined;
 }
 
-function domain(machine: Machine): Element {
+/** The domain of libvirt that a machine is; libvirt 9.0 and its schema are what it is tested with. */
+export function domainXml(machine: Machine, options: DomainOptions = {}): string {
+  return formatXml(domain(machine, options));
+}
+
+function domain(machine: Machine, { hasTaps = false, run }: DomainOptions): Element {
   const { accel, rfcUuid, workload } = machine;
   return element(
     'domain',
     { type: accel === 'kvm' ? 'kvm' : 'qemu' },
     leaf('name', workload.name),
     leaf('uuid', rfcUuid),
-    metadata(workload),
+    metadata(workload, run),
     leaf('memory', workload.memory.bytes / 1024, {
       unit: 'KiB',
       dumpCore: workload.memory.dump === false ? 'off' : undefined,
@@ -36,12 +43,12 @@ function domain(machine: Machine): Element {
     leaf('on_poweroff', 'destroy'),
     leaf('on_reboot', 'restart'),
     leaf('on_crash', 'destroy'),
-    devices(machine, bootOrder(workload)),
+    devices(machine, bootOrder(workload), hasTaps),
   );
 }
 
 /** What libvirt itself has no place for. */
-function metadata({ controlIp, tags = [], uuid }: Workload): Element {
+function metadata({ controlIp, tags = [], uuid }: Workload, run: string | undefined): Element {
   return element(
     'metadata',
     {},
@@ -49,6 +56,7 @@ function metadata({ controlIp, tags = [], uuid }: Workload): Element {
       'pxen:workload',
       { 'xmlns:pxen': NAMESPACE, uuid, 'control-ip': controlIp },
       ...tags.map(({ key, value }) => leaf('pxen:tag', value, { key })),
+      run === undefined ? undefined : leaf('pxen:run', wrapped(run)),
     ),
   );
 }

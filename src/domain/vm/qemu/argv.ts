@@ -2,7 +2,7 @@ import type { Machine } from '../machine.ts';
 import { STATE_FILES } from '../statefiles.ts';
 import { bootIndexes } from './boot.ts';
 import { networkCards } from './cards.ts';
-import { disks } from './disks.ts';
+import { disks, flash } from './disks.ts';
 import { equipment } from './equipment.ts';
 import { memory, memoryOfBoard } from './memory.ts';
 import { escaped } from './option.ts';
@@ -151,10 +151,11 @@ function threads({ workload }: Machine): string[] {
 function peripherals(machine: Machine): string[] {
   const { nics, volumes, workload } = machine;
   const transport = transportOf(workload.engine);
-  const order = transport === 'pci' ? bootIndexes(workload) : (): string => '';
+  const order = transport === 'pci' ? bootIndexes(workload) : (): undefined => undefined;
   return [
     // strict: what the boot order does not name is never booted from. microvm knows no order.
     ...(transport === 'pci' ? ['-boot', 'strict=on'] : []),
+    ...flash(volumes),
     ...pluggedIn([
       ...networkCards(nics, order, transport),
       ...equipment(machine),

@@ -1,6 +1,6 @@
 import { DEFAULT_DRIVER, type Driver } from '../../workload/workload.ts';
 import type { MachineNic } from '../machine.ts';
-import type { BootIndex } from './boot.ts';
+import { type BootIndex, bootindex } from './boot.ts';
 import { called } from './option.ts';
 import type { Part, Transport } from './slots.ts';
 
@@ -9,7 +9,7 @@ export function networkCards(nics: readonly MachineNic[], order: BootIndex, tran
   return nics.map(({ alias, driver = DEFAULT_DRIVER, id, mac, ...nic }) => ({
     backend: ['-netdev', backend({ ...nic, id })],
     device: `${card(driver, transport)},netdev=net${id}${called(alias)},mac=${mac}${
-      transport === 'pci' ? rom(order({ nic: id })) : ''
+      transport === 'pci' ? rom(bootindex(order({ nic: id }))) : ''
     }`,
     pci: transport === 'pci',
   }));
@@ -27,6 +27,6 @@ function backend({ id, tap, vhost }: Pick<MachineNic, 'id' | 'tap' | 'vhost'>): 
 }
 
 /** Only a card that may boot needs iPXE; the others do without the ROM file, which not every node has. */
-function rom(bootindex: string): string {
-  return bootindex === '' ? ',romfile=' : bootindex;
+function rom(place: string): string {
+  return place === '' ? ',romfile=' : place;
 }

@@ -1,6 +1,6 @@
 import type { Interface } from '../../workload/workload.ts';
 import type { MachineVolume } from '../machine.ts';
-import type { BootIndex } from './boot.ts';
+import { type BootIndex, bootindex } from './boot.ts';
 import { called, escaped } from './option.ts';
 import type { Part, Transport } from './slots.ts';
 
@@ -8,9 +8,11 @@ import type { Part, Transport } from './slots.ts';
 const PORTS = 6;
 /** Drives of an IDE channel. */
 const UNITS = 2;
+/** Drives of the floppy controller, as its options call them. */
+const FLOPPY_DRIVES = ['A', 'B'];
 
 /** Buses of which pxen gives out the places itself. */
-type Bus = 'ahci' | 'ide' | 'scsi' | 'virtio';
+type Bus = 'ahci' | 'floppy' | 'ide' | 'scsi' | 'virtio';
 
 /** A volume and where it hangs: `index` counts the volumes on its bus. */
 interface Placed {
@@ -21,12 +23,23 @@ interface Placed {
 
 /** MH-11 to MH-16, FW-19, SV-8 to SV-12. */
 export function disks(volumes: readonly MachineVolume[], order: BootIndex, transport: Transport): Part[] {
-  const placed = places(volumes);
+  const placed = places(volumes.filter(volume => !isFlash(volume)));
   return [...controllers(placed), ...placed.map(place => drive(place, order, transport))];
 }
 
+/** FW-19: the first one takes the place of the firmware, the second one holds its variables. The board has both. */
+export function flash(volumes: readonly MachineVolume[]): string[] {
+  return volumes
+    .filter(isFlash)
+    .flatMap((volume, unit) => ['-drive', `if=pflash,unit=${unit},${backing(volume)}`]);
+}
+
+function isFlash(volume: MachineVolume): boolean {
+  return volume.interface === 'pflash';
+}
+
 function places(volumes: readonly MachineVolume[]): Placed[] {
-  const used: Record<Bus, number> = { ahci: 0, ide: 0, scsi: 0, virtio: 0 };
+  const used: Record<Bus, number> = { ahci: 0, floppy: 0, ide: 0, scsi: 0, virtio: 0 };
   return volumes.map(volume => {
     const bus = busOf(volume, used.ahci);
     return { volume, bus, index: used[bus]++ };
@@ -36,6 +49,7 @@ function places(volumes: readonly MachineVolume[]): Placed[] {
 /** What the tables of capabilities let through beside what is said of the volume's type. */
 const BUSES: Readonly<Partial<Record<Interface, Bus>>> = {
   ahci: 'ahci',
+  floppy: 'floppy',
   ide: 'ide',
   scsi: 'scsi',
   virtio: 'virtio',
@@ -69,17 +83,34 @@ function ahciName(index: number): string {
 
 function drive({ bus, index, volume }: Placed, order: BootIndex, transport: Transport): Part {
   const { alias, id, iothread, serial } = volume;
+  const place = order({ volume: id });
+  const backend = ['-drive', `if=none,${backing(volume)}`];
+  if (bus === 'floppy') return floppy({ volume, index }, backend, place);
   const thread = iothread === undefined ? '' : `,iothread=${iothread}`;
   const number = serial === undefined ? '' : `,serial=${serial}`;
-  const more = `${called(alias)}${number}${thread}${order({ volume: id })}`;
+  const more = `${called(alias)}${number}${thread}${bootindex(place)}`;
   return {
-    backend: ['-drive', `${file(volume)}${caching(volume)}${throttling(volume)}`],
+    backend,
     device: `${bus === 'virtio' ? `virtio-blk-${transport}` : device(volume, bus, index)},drive=vol${id}${more}`,
     pci: bus === 'virtio' && transport === 'pci',
   };
 }
 
-function device({ type }: MachineVolume, bus: Exclude<Bus, 'virtio'>, index: number): string {
+/** The board has the controller, which is what knows the boot order. */
+function floppy(
+  { index, volume: { alias, id } }: Pick<Placed, 'index' | 'volume'>,
+  backend: readonly string[],
+  place: number | undefined,
+): Part {
+  const first = place === undefined ? [] : ['-global', `isa-fdc.bootindex${FLOPPY_DRIVES[index]}=${place}`];
+  return {
+    backend: [...first, ...backend],
+    device: `floppy,unit=${index},drive=vol${id}${called(alias)}`,
+    pci: false,
+  };
+}
+
+function device({ type }: MachineVolume, bus: Exclude<Bus, 'floppy' | 'virtio'>, index: number): string {
   const end = type === 'iso' ? 'cd' : 'hd';
   switch (bus) {
     case 'ahci':
@@ -91,9 +122,13 @@ function device({ type }: MachineVolume, bus: Exclude<Bus, 'virtio'>, index: num
   }
 }
 
+function backing(volume: MachineVolume): string {
+  return `${file(volume)}${caching(volume)}${throttling(volume)}`;
+}
+
 /** What the guest discards is given back to the node. */
 function file({ file, format, id, type, writable }: MachineVolume): string {
-  const start = `if=none,id=vol${id},file=${escaped(file)}`;
+  const start = `id=vol${id},file=${escaped(file)}`;
   if (type === 'iso') return `${start},format=raw,media=cdrom,readonly=on`;
   return `${start},format=${format ?? 'qcow2'},readonly=${writable ? 'off' : 'on'},discard=unmap`;
 }

@@ -1,3 +1,4 @@
+import { addressed } from '../equipment.ts';
 import type { Machine } from '../machine.ts';
 import { STATE_FILES } from '../statefiles.ts';
 import { called, escaped } from './option.ts';
@@ -6,7 +7,12 @@ import { type Part, type Transport, transportOf } from './slots.ts';
 /** What a machine has beside volumes and cards. */
 export function equipment(machine: Machine): Part[] {
   const transport = transportOf(machine.workload.engine);
-  return [...balloon(machine, transport), ...vsock(machine, transport), ...virtioSerial(machine, transport)];
+  return [
+    ...balloon(machine, transport),
+    ...vsock(machine, transport),
+    ...virtioSerial(machine, transport),
+    ...hostDevices(machine),
+  ];
 }
 
 /** SV-21. */
@@ -49,6 +55,15 @@ function guestAgent({ folder, workload }: Machine): Part[] {
   if (!workload.qga) return [];
   const device = 'virtserialport,chardev=qga,name=org.qemu.guest_agent.0';
   return [{ backend: listening('qga', `${folder}/${STATE_FILES.qga}`), device, pci: false }];
+}
+
+/** TC-31: the agent has bound them to vfio-pci before. */
+function hostDevices(machine: Machine): Part[] {
+  return addressed(machine).map(({ address }) => ({
+    backend: [],
+    device: `vfio-pci,host=${address}`,
+    pci: true,
+  }));
 }
 
 function listening(id: string, path: string): string[] {

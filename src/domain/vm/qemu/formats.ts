@@ -12,6 +12,7 @@ const NOT_IN_COMMAND: Carriage['words'] = {
   'platform.volume.<id>.source': BY_PXEN,
   'platform.volume.<id>.sha256': BY_PXEN,
   'platform.volume.<id>.ephemeral': BY_PXEN,
+  'platform.volume.<id>.size': 'pxen makes the disk before it starts QEMU',
   'network.<id>.bridge': 'the tap must be on it before QEMU starts',
   'network.<id>.switch': ONLY_SHOWN,
   'network.<id>.ip': ONLY_SHOWN,

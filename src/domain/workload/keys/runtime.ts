@@ -33,7 +33,7 @@ export const RUNTIME_KEYS = {
     read: socketPath,
     required: true,
     about:
-      'A virtio-console beside the console: a unix socket on the node, `/dev/hvc<n>` in the guest. A bare name is one in `/tmp/pxen/<uuid>/`.',
+      'A virtio-console beside the console: a unix socket on the node; in the guest the one with the lowest `<n>` is `/dev/hvc0`, the next one `/dev/hvc1`. A bare name is one in `/tmp/pxen/<uuid>/`.',
     expected: 'the name of a socket such as log.sock, or the absolute path of one',
     example: 'log.sock',
   }),

@@ -11,6 +11,7 @@ const AROUND = {
   agentVersion: '0.1.0',
   kvm: { state: 'unknown' },
   qemu: undefined,
+  engines: ['qemu', 'microvm'],
 } as const;
 
 test('a server is described whole: two sockets, two cards, disks, PCI, a bridge, huge pages', () => {
@@ -63,6 +64,7 @@ test('a server is described whole: two sockets, two cards, disks, PCI, a bridge,
       node: 'v24.21.0',
       agent: '0.1.0',
       qemu: undefined,
+      engines: ['qemu', 'microvm'],
     },
     kvm: { state: 'unknown' },
   });

@@ -89,7 +89,7 @@ afterEach(async () => {
 });
 
 const connect = (options: Partial<MonitorOptions> = {}): Promise<QmpMonitor> =>
-  QmpMonitor.connect(path, { timeout: 1000, clock, ...options });
+  QmpMonitor.connect(path, { called: 'QEMU', timeout: 1000, clock, ...options });
 
 async function connected(options: Partial<MonitorOptions> = {}): Promise<[FakeQemu, QmpMonitor]> {
   qemu = new FakeQemu(path);

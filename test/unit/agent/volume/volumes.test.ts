@@ -16,6 +16,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type Ensuring, Volumes } from '../../../../src/agent/volume/volumes.ts';
 import { asPxenError } from '../../../../src/base/error.ts';
 import type { Volume, Workload } from '../../../../src/domain/workload/workload.ts';
+import type { Exec } from '../../../../src/io/exec.ts';
 import { fastClock } from '../../../fakes/fast-clock.ts';
 import { qcow2Header, workloadWith } from '../../../fakes/volumes.ts';
 import { sha256, slowly, status, upTo, WebServer } from '../../../fixtures/web-server.ts';
@@ -696,4 +697,119 @@ test('a hard link that somebody else has to a volume does no harm', async () => 
   linkSync(join(root, 'v/x.iso'), join(root, 'v/mine.iso'));
   expect(await volumes.release(fetched('a'))).toEqual(['/v/x.iso']);
   expect(read('/v/mine.iso')).toBe(CONTENT.toString());
+});
+
+describe('what ensure would refuse', () => {
+  test('is told beforehand, and nothing is changed', async () => {
+    put('/v/bad.qcow2', 'text');
+    const bad = fetched(
+      'a',
+      { path: '/v/bad.qcow2', type: 'qcow2', source: undefined },
+      { path: '/v/new.iso' },
+    );
+    expect(await failure(volumes.refuse(bad, { starting: true }))).toEqual([
+      'WORKLOAD_INVALID',
+      'a: 1 problem',
+      expect.stringContaining('platform.volume.0.path: "/v/bad.qcow2" is no qcow2 image'),
+    ]);
+    expect([list('/v'), list('/tmp/pxen'), server.asked]).toEqual([['bad.qcow2'], [], []]);
+    await volumes.refuse(fetched('b'), { starting: true });
+    expect([list('/v'), list('/tmp/pxen')]).toEqual([['bad.qcow2'], []]);
+  });
+});
+
+describe('a workload that was downloaded and never started', () => {
+  test('gives back what was brought for it, and leaves what somebody has put there', async () => {
+    put('/v/by-hand.iso');
+    const workload = fetched('a', {}, { path: '/v/by-hand.iso', source: undefined });
+    await ensure(workload);
+    volumes = await agent();
+    expect(await volumes.abandon('uuid-a')).toEqual(['/v/x.iso']);
+    expect([list('/v'), list('/tmp/pxen/uuid-a')]).toEqual([['by-hand.iso'], []]);
+    expect(await volumes.abandon('uuid-a')).toBeUndefined();
+  });
+
+  test('leaves what another workload has, too', async () => {
+    await ensure(fetched('a'));
+    await ensure(fetched('b'));
+    expect(await volumes.abandon('uuid-a')).toEqual([]);
+    expect(await volumes.abandon('uuid-b')).toEqual(['/v/x.iso']);
+  });
+});
+
+describe('disks that qemu-img makes', () => {
+  const made: string[] = [];
+  /** Writes what it was asked for into the file that it makes. */
+  const qemuImg: Exec = async (command, args) => {
+    const verb = args[0] ?? '';
+    made.push(verb);
+    writeFileSync(args.findLast(arg => arg.startsWith(root)) ?? '', verb);
+    const rest = { signal: undefined, stdout: '', stderr: '', timedOut: false, failure: undefined };
+    return { command, exitCode: 0, ...rest };
+  };
+
+  beforeEach(async () => {
+    made.length = 0;
+    volumes = await withQemuImg();
+  });
+
+  async function withQemuImg(): Promise<Volumes> {
+    const fresh = new Volumes({ root, clock: fastClock(5), say: line => said.push(line), exec: qemuImg });
+    await fresh.start();
+    return fresh;
+  }
+
+  const blank = (change: Partial<Volume> = {}): Workload =>
+    workloadWith('a', { path: '/v/a', type: 'qcow2', size: 4096, writable: true, format: 'raw', ...change });
+
+  test('a persistent one outlives the node, and no other workload gets it', async () => {
+    await ensure(blank({ ephemeral: false }));
+    put('/v/a', 'data');
+    rmSync(join(root, 'tmp'), { recursive: true });
+    volumes = await withQemuImg();
+    await ensure(blank({ ephemeral: false }));
+    expect([read('/v/a'), made]).toEqual(['data', ['create']]);
+    expect(await volumes.release(blank({ ephemeral: false }))).toEqual([]);
+    const other = { ...blank({ ephemeral: false }), uuid: 'other' };
+    expect((await failure(ensure(other)))[2]).toContain('which belongs to the workload with the uuid uuid-a');
+  });
+
+  test('an ephemeral one is made anew when a dead machine had it, and with another size', async () => {
+    await ensure(blank());
+    await volumes.taken(blank());
+    await ensure(blank());
+    await ensure(blank({ size: 8192 }));
+    await ensure(blank({ size: 8192 }));
+    expect(made).toEqual(['create', 'create', 'create']);
+    expect(await volumes.release(blank())).toEqual(['/v/a']);
+    expect(list('/v')).toEqual([]);
+  });
+
+  test('is taken back when another volume does not come', async () => {
+    server.next = [status(404)];
+    const both = fetched('a', { path: '/v/a', source: undefined, type: 'qcow2', size: 4096 }, {});
+    expect((await failure(ensure(both)))[0]).toBe('DOWNLOAD_FAILED');
+    expect([made, exists('/v')]).toEqual([['create'], false]);
+  });
+
+  test('an image that is to be raw is converted as it comes, and remembered by the checksum of what was served', async () => {
+    server.content = Buffer.from(qcow2Header());
+    const served = sha256(server.content);
+    const raw = (path: string): Partial<Volume> & { path: string } => ({
+      path,
+      type: 'qcow2',
+      format: 'raw',
+    });
+    await ensure(fetched('a', { ...raw('/v/a'), sha256: served }));
+    await ensure(fetched('b', { ...raw('/v/b'), sha256: served }));
+    expect([read('/v/a'), made, server.asked.filter(line => line.startsWith('GET'))]).toEqual([
+      'convert',
+      ['convert'],
+      ['GET all'],
+    ]);
+    expect(inode('/v/a')).toBe(inode('/v/b'));
+    expect(list('/v').filter(name => name.startsWith('.'))).toEqual([]);
+    await ensure(fetched('c', { path: '/v/c', type: 'qcow2' }));
+    expect(read('/v/c')).toBe(server.content.toString('latin1'));
+  });
 });

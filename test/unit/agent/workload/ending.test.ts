@@ -3,7 +3,12 @@ import { describe, expect, test } from 'vitest';
 import { decideEnding, formatEnding, readExit, type Seen } from '../../../../src/agent/workload/ending.ts';
 
 describe('how a virtual machine ended', () => {
-  test.each<[Seen, object]>([
+  test('is told by the name of its engine', () => {
+    const { reason } = decideEnding({ called: 'StratoVirt', status: 137, output: '' });
+    expect(reason).toBe('StratoVirt was ended by signal SIGKILL');
+  });
+
+  test.each<[Omit<Seen, 'called'>, object]>([
     [
       { shutdown: 'guest-shutdown', status: 0, output: '' },
       { reason: 'the guest shut down', exitCode: 0 },
@@ -47,20 +52,25 @@ describe('how a virtual machine ended', () => {
         exitCode: 0,
       },
     ],
+    [{ reason: 'libvirt destroyed it', output: '' }, { reason: 'libvirt destroyed it' }],
     [{ output: '' }, { reason: 'QEMU is gone, and nobody saw how it ended' }],
     [{ cutOff: true, output: '' }, { reason: 'the agent of the node ended in the middle of its start' }],
   ])('%o', (seen, expected) => {
-    expect(decideEnding(seen)).toEqual({ ...expected, output: seen.output });
+    expect(decideEnding({ called: 'QEMU', ...seen })).toEqual({ ...expected, output: seen.output });
   });
 
   test('the last of much output is told, as much as a report may carry', () => {
-    const { output, reason } = decideEnding({ status: 1, output: `${'x'.repeat(10_000)}end` });
+    const { output, reason } = decideEnding({
+      called: 'QEMU',
+      status: 1,
+      output: `${'x'.repeat(10_000)}end`,
+    });
     expect([output.length, output.endsWith('end'), reason.length]).toEqual([4096, true, 512]);
   });
 
   test('the file says it to a later agent: by the number of the shell, or by what an agent made of it', () => {
     expect(readExit('137')).toEqual({ status: 137 });
-    const ending = decideEnding({ shutdown: 'guest-shutdown', status: 0, output: 'ä\n' });
+    const ending = decideEnding({ called: 'QEMU', shutdown: 'guest-shutdown', status: 0, output: 'ä\n' });
     expect(readExit(formatEnding(ending).trim())).toEqual({ ending });
     expect(readExit(undefined)).toEqual({});
     fc.assert(

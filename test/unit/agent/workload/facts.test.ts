@@ -1,38 +1,7 @@
-import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import type { Tree } from '../../../../src/agent/tree.ts';
-import {
-  asIfFetched,
-  countOf,
-  cpuModelsOf,
-  gatherWorkloadFacts,
-  parseCpuModels,
-} from '../../../../src/agent/workload/facts.ts';
+import { asIfFetched, countOf, gatherWorkloadFacts } from '../../../../src/agent/workload/facts.ts';
 import { parseWorkload } from '../../../../src/domain/workload/parse.ts';
-import type { Execution } from '../../../../src/io/exec.ts';
-
-const QEMU_7 = `Available CPUs:
-x86 486                   (alias configured by machine type)
-x86 486-v1                
-x86 Penryn                (alias configured by machine type)
-x86 Penryn-v1             Intel Core 2 Duo P9xxx (Penryn Class Core 2)
-x86 qemu64                (alias configured by machine type)
-x86 base                  base CPU model type with no features enabled
-x86 host                  processor with all supported host features 
-
-Recognized CPUID flags:
-  3dnow 3dnowext 3dnowprefetch abm ace2
-  vmx x2apic
-`;
-/** Since QEMU 9.1 without the architecture. */
-const QEMU_9 = `Available CPUs:
-  486                   (alias configured by machine type)
-  Penryn-v1             Intel Core 2 Duo P9xxx (Penryn Class Core 2)
-  host                  processor with all supported host features 
-
-Recognized CPUID flags:
-  3dnow 3dnowext
-`;
 
 const FILE = `name=w
 uuid=w
@@ -58,48 +27,6 @@ function workload() {
   return parsed;
 }
 
-describe('CPU models', () => {
-  test.each([
-    [QEMU_7, ['486', '486-v1', 'Penryn', 'Penryn-v1', 'qemu64', 'base', 'host']],
-    [QEMU_9, ['486', 'Penryn-v1', 'host']],
-    ['', []],
-  ])('of a help text %#', (help, expected) => {
-    expect(parseCpuModels(help)).toEqual(expected);
-  });
-
-  test('of any text are words', () => {
-    fc.assert(fc.property(fc.string(), text => parseCpuModels(text).every(name => /^\S+$/.test(name))));
-  });
-
-  test('are asked for once, and again after a failure', async () => {
-    const ran: Execution = {
-      command: '',
-      exitCode: 0,
-      signal: undefined,
-      stdout: QEMU_9,
-      stderr: '',
-      timedOut: false,
-      failure: undefined,
-    };
-    const answers: Execution[] = [{ ...ran, exitCode: 1, stderr: 'no\n' }, ran];
-    const said: string[] = [];
-    const models = cpuModelsOf(
-      async () => answers.shift() ?? ran,
-      new AbortController().signal,
-      line => said.push(line),
-    );
-    expect(await models()).toBeUndefined();
-    expect(said).toEqual([
-      'which CPU models QEMU has is not known: qemu-system-x86_64 -cpu help ended with status 1: no',
-    ]);
-    expect([await models(), await models()]).toEqual([
-      ['486', 'Penryn-v1', 'host'],
-      ['486', 'Penryn-v1', 'host'],
-    ]);
-    expect(answers).toEqual([]);
-  });
-});
-
 test.each([
   ['0-3', 4],
   ['0-3,8,10-11', 7],
@@ -115,6 +42,7 @@ test('facts are those of this moment, and what is asked for with TCG waits for n
     '/proc/meminfo': 'MemTotal:  2000000 kB\nMemAvailable:    1048576 kB',
     '/sys/devices/system/cpu/online': '0-1',
     '/dev/vhost-net': '',
+    '/proc/sys/kernel/arch': 'x86_64',
     '/srv/vmlinuz': '',
     '/srv/bios.bin': '',
     '/tmp/taken.sock': '',
@@ -134,9 +62,11 @@ test('facts are those of this moment, and what is asked for with TCG waits for n
       asked += 1;
       return { state: 'unusable', reason: 'no' } as const;
     },
+    hasProgram: (name: string) => name === 'qemu-system-x86_64',
     paths: async () => ({ existing: ['/v/there.iso'], owned: [] }),
   };
   const known = {
+    arch: 'x86_64',
     memAvailableKiB: 1_048_576,
     nproc: 2,
     cpuModels: ['host'],
@@ -149,8 +79,10 @@ test('facts are those of this moment, and what is asked for with TCG waits for n
     engines: ['qemu', 'microvm'],
     vhostVsock: false,
     hugepages: [{ path: '/dev/hugepages', pageKiB: 2048, free: 0 }],
+    devices: [{ type: 'nvidia-gpu', address: '0000:01:00.0' }],
   };
-  const request = { otherUuids: ['v'] };
+  const devices = [{ type: 'nvidia-gpu', address: '0000:01:00.0' }];
+  const request = { otherUuids: ['v'], devices };
   expect(await gatherWorkloadFacts(ports, workload(), { ...request, accel: 'tcg' })).toEqual({
     ...known,
     kvm: undefined,

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { afterEvent, type Life, lifeOf, waitsForStart } from '../../../../src/agent/workload/life.ts';
+import { afterEvent, type Life, lifeOf } from '../../../../src/agent/workload/life.ts';
 
 const RUNNING: Life = { state: 'running' };
 
@@ -42,22 +42,22 @@ describe('what QEMU tells', () => {
     ],
     ['NIC_RX_FILTER_CHANGED', {}, { state: 'running' }],
   ])('%s %o', (name, data, expected) => {
-    expect(afterEvent(RUNNING, { name, data })).toEqual(expected);
+    expect(afterEvent(RUNNING, { name, data }, 'QEMU')).toEqual(expected);
   });
 
   test('a machine that ends is not paused, and a resume or a reset leaves trouble behind', () => {
     const ending: Life = { state: 'running', shutdown: 'guest-shutdown' };
-    expect(afterEvent(ending, { name: 'STOP', data: {} })).toBe(ending);
+    expect(afterEvent(ending, { name: 'STOP', data: {} }, 'QEMU')).toBe(ending);
     const troubled: Life = { state: 'paused', problem: 'the guest panicked' };
-    expect(afterEvent(troubled, { name: 'RESET', data: {} })).toEqual({ state: 'paused' });
-    expect(afterEvent(troubled, { name: 'RESUME', data: {} })).toEqual({ state: 'running' });
+    expect(afterEvent(troubled, { name: 'RESET', data: {} }, 'QEMU')).toEqual({ state: 'paused' });
+    expect(afterEvent(troubled, { name: 'RESUME', data: {} }, 'QEMU')).toEqual({ state: 'running' });
   });
 
   test.each([
     ['running', { state: 'running' }],
     ['suspended', { state: 'running' }],
     ['paused', { state: 'paused' }],
-    ['prelaunch', { state: 'paused' }],
+    ['prelaunch', { state: 'paused', prelaunch: true }],
     [
       'io-error',
       { state: 'paused', problem: 'QEMU paused the guest: a volume could not be read or written' },
@@ -68,12 +68,10 @@ describe('what QEMU tells', () => {
     ],
     ['guest-panicked', { state: 'paused', problem: 'the guest panicked' }],
   ])('query-status %s', (status, expected) => {
-    expect(lifeOf({ status, running: status === 'running' })).toEqual(expected);
-    expect(waitsForStart({ status })).toBe(status === 'prelaunch');
+    expect(lifeOf({ status, running: status === 'running' }, 'QEMU')).toEqual(expected);
   });
 
   test.each([null, 1, 'x', {}, { status: 7 }])('query-status that is no answer: %o', answer => {
-    expect(lifeOf(answer)).toEqual({ state: 'paused' });
-    expect(waitsForStart(answer)).toBe(false);
+    expect(lifeOf(answer, 'QEMU')).toEqual({ state: 'paused' });
   });
 });

@@ -221,7 +221,7 @@ describe('start', () => {
       () => {
         node.onLaunchFailure = new PxenError('WORKLOAD_FAILED', 'spawn /bin/sh EAGAIN');
       },
-      'WORKLOAD_FAILED: spawn /bin/sh EAGAIN',
+      'WORKLOAD_FAILED: web: spawn /bin/sh EAGAIN',
       ['ensure web', 'undo web'],
     ],
     [

@@ -108,6 +108,8 @@ describe('mesh system status', () => {
     dhcp: { mode: 'server', leases: { pool: 100, used: 3, free: 97 } },
     nodes: { up: 2, stalled: 1 },
     workloads: { running: 3, lost: 1 },
+    hosts: { enabled: 2, disabled: 1 },
+    places: { reserved: 0, running: 3, unknown: 1 },
     overlays: { folders: 4 },
     capture: { machines: 3, bytes: 2_000_000 },
     problems: [{ at: 1_700_000_040_000, node: '91d5815f', text: 'kernel \u001b[31mmissing' }],
@@ -125,6 +127,7 @@ describe('mesh system status', () => {
       dhcp       server, 3 of 100 addresses in use, 97 free
       nodes      2 up, 1 stalled
       workloads  3 running, 1 lost
+      hosts      2 enabled, 1 disabled; places on them: 3 running, 1 unknown
       overlays   4 machine folders served
       recorder   3 machines, 1.9 MiB in memory
 

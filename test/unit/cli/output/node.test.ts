@@ -49,6 +49,7 @@ const FULL: NodeDetail = nodeDetailSchema.parse({
       node: '24.21.0',
       agent: '0.1.0',
       qemu: '7.2.17',
+      engines: ['qemu', 'microvm'],
     },
     kvm: { state: 'unusable', reason: 'no /dev/kvm' },
   },
@@ -88,6 +89,7 @@ kvm          unusable: no /dev/kvm
 kernel       6.1.0-40-cloud-amd64
 system       Debian 12, image 0.1.0
 agent        0.1.0, node 24.21.0, qemu 7.2.17
+engines      qemu, microvm
 nic eth0     52:54:00:12:34:56, virtio_net, 10000 Mbit/s, 10.77.0.100/24
 nic eth1     52:54:00:12:34:57, no link
 disk vda     10.0 GiB QEMU ?]0;pwned?

@@ -32,6 +32,8 @@ describe('liveness of a node that reports every 10 s', () => {
     ['missed two reports', node(1_000_000), 1_029_000, 0, 'up'],
     ['missed three', node(1_000_000), 1_031_000, 0, 'silent'],
     ['host0 was away and is back for 5 s', node(1_000_000), 2_005_000, 2_000_000, 'unknown'],
+    ['host0 was away for a moment only', node(1_000_000), 1_003_000, 1_002_000, 'unknown'],
+    ['reported to this very host0', node(1_002_000), 1_003_000, 1_002_000, 'up'],
     ['host0 is back for 40 s', node(1_000_000), 2_040_000, 2_000_000, 'silent'],
     ['never reported, boots', node(undefined, boot(1_000_000, 1_010_000)), 1_020_000, 0, 'booting'],
     ['never reported, quiet for 90 s', node(undefined, boot(1_000_000, 1_010_000)), 1_100_000, 0, 'stalled'],

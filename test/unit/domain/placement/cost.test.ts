@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { type Cost, costOf, plus } from '../../../../src/domain/placement/cost.ts';
-import { rulesOf, SEED_FILES, SEED_RULES } from './rules-of.ts';
+import { rulesOf, SEED_COSTS, SEED_FILES, SEED_RULES } from './rules-of.ts';
 
 const GiB = 2 ** 30;
 const seed = rulesOf(SEED_RULES, SEED_FILES);
@@ -18,25 +18,12 @@ function cost(
 }
 
 describe('the cost functions of the document', () => {
-  test.each([
-    ['simple', 0, 0, 0, {}, 0],
-    ['simple', 1, 1, 1, {}, 1 + 0.5 + 0.625],
-    ['simple', 2, 8, 16, {}, 2 + 4 + 10],
-    ['simple', 1, 9, 16, {}, 1 + 7.5 + 10],
-    ['simple', 4, 16, 32, {}, 4 + 32 + 100],
-    ['simple', 4, 17, 32, {}, Infinity],
-    ['simple', 4, 16, 32.001, {}, Infinity],
-    ['simple', 1, 1, 1, { 'nvidia-gpu': 1 }, Infinity],
-    ['simple', 1, 1, 1, { 'nvidia-gpu': 0 }, 2.125],
-    ['nvidia-gpu', 1, 1, 1, {}, 100002.125],
-    ['nvidia-gpu', 1, 1, 1, { 'nvidia-gpu': 2 }, 100004.125],
-    ['nvidia-gpu', 1, 1, 1, { 'nvidia-gpu': 3 }, Infinity],
-    ['nvidia-gpu', 1, 1, 1, { 'amd-gpu': 1 }, Infinity],
-    ['pool1', 1, 1, 1, {}, 2.125],
-    ['pool2', 1, 1, 1, {}, 1002.125],
-  ] as const)('%s with %d VMs, %d vCPUs, %d GiB, %j costs %d', (id, vms, vcpus, memory, devices, total) => {
-    expect(cost(id, vms, vcpus, memory, devices).total).toBe(total);
-  });
+  test.each(SEED_COSTS)(
+    '%s with %d VMs, %d vCPUs, %d GiB, %j costs %d',
+    (id, vms, vcpus, memory, devices, total) => {
+      expect(cost(id, vms, vcpus, memory, devices).total).toBe(total);
+    },
+  );
 
   test('names and descriptions are theirs, or the id', () => {
     expect(

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { bendsOf, costAt, hasPrice, piecesOf } from '../../../../src/domain/placement/curve.ts';
-import { curveOf, curveProblems } from './rules-of.ts';
+import { costAt, hasPrice, piecesOf } from '../../../../src/domain/placement/curve.ts';
+import { CURVE_COSTS, curveOf, curveProblems } from './rules-of.ts';
 
 const GiB = 2 ** 30;
 const real = fc.double({ min: -100, max: 100, noNaN: true });
@@ -14,33 +14,7 @@ function expectSame(a: string, b: string, input: number): void {
 }
 
 describe('the curves of the document', () => {
-  test.each([
-    ['{ curve: constant, value: 1.0 }', [0, 1, 1e9], [1, 1, 1]],
-    ['{ curve: invalid }', [-1, 0, 1], [Infinity, Infinity, Infinity]],
-    ['{ curve: linear, slope: 1.0, base: 0.0 }', [0, 1, 7], [0, 1, 7]],
-    ['{ curve: linear, slope: 10.0, base: 5.0 }', [0, 1, 2], [5, 15, 25]],
-    ['{ curve: "hard-soft", soft: 1.0, hard: 2.0 }', [0, 1, 2, 2.0001, 3], [0, 1, 10, Infinity, Infinity]],
-    ['{ curve: soft-hard, soft: 1, hard: 2 }', [0.5, 1.5], [0.5, 5.5]],
-    ['{ curve: unavailable }', [-1, 0, 0.1, 1], [0, 0, Infinity, Infinity]],
-    [
-      '{ curve: piecewise, cutoff: 6.0, low: { curve: constant, value: 5}, high: { curve: invalid } }',
-      [0, 5, 6, 6.1, 7],
-      [5, 5, 5, Infinity, Infinity],
-    ],
-    [
-      '{ curve: hard-soft, soft: 8, hard: 16, softAmt: 4, hardAmt: 32 }',
-      [8, 9, 16, 17],
-      [4, 7.5, 32, Infinity],
-    ],
-    ['{ curve: linear, slope: 1, base: 0, max: 2 }', [1, 2, 2.1], [1, 2, Infinity]],
-    ['{ curve: linear, slope: 1, base: 0, max: 2, scale: 3 }', [2, 3], [6, Infinity]],
-    ['{ curve: constant, value: 5, max: 4 GiB }', [4 * GiB, 4 * GiB + 1], [5, Infinity]],
-    ['{ curve: hard-soft, soft: 2, hard: 2 }', [1, 2, 2.1], [0.5, 1, Infinity]],
-    ['{ curve: invalid, scale: 0 }', [0], [Infinity]],
-    ['{ curve: hard-soft, soft: 1, hard: 2, scale: 0 }', [1, 2, 3], [0, 0, Infinity]],
-    ['{ curve: linear, slope: 1 GiB, base: 1 KiB }', [2], [2 * GiB + 1024]],
-    ['{ curve: linear, slope: -1e308, base: 0 }', [0, 1, 10], [0, Infinity, Infinity]],
-  ])('%s', (text, inputs, costs) => {
+  test.each(CURVE_COSTS)('%s', (text, inputs, costs) => {
     expect(inputs.map(input => costAt(curveOf(text), input))).toEqual(costs);
   });
 
@@ -200,10 +174,5 @@ describe('where a curve has a price', () => {
         expect(hasPrice(curve, input, input)).toBe(priced);
       }),
     );
-  });
-
-  test('its bends are where a drawing has to look', () => {
-    expect(bendsOf(curveOf('{ curve: hard-soft, soft: 1, hard: 2, max: 3 }'))).toEqual([1, 2, 3]);
-    expect(bendsOf(curveOf('{ curve: linear, slope: 1, base: 0 }'))).toEqual([]);
   });
 });

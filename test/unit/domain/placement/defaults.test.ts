@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import type { MachineId } from '../../../../src/domain/machine/genid.ts';
 import type { Facts, PciDevice } from '../../../../src/domain/node/facts.ts';
 import { costOf } from '../../../../src/domain/placement/cost.ts';
 import { defaultRules } from '../../../../src/domain/placement/defaults.ts';
@@ -85,9 +86,20 @@ describe('a node without any configuration', () => {
       realms: new Map(),
       spreadCost: SPREAD_COST,
     };
-    const hosts = all.map(({ name }) => ({ name, profile: name, state: 'enabled' as const }));
+    const hosts = all.map(({ name }) => ({
+      id: name as MachineId,
+      name,
+      profile: name,
+      state: 'enabled' as const,
+    }));
     const request = { name: 'vm', vcpus: 1, memory: GiB, devices: new Map(), coschedule: -1 };
-    const first = { ...request, workload: 'w', host: 'b', state: 'running' as const, devices: [] };
+    const first = {
+      ...request,
+      workload: 'w',
+      host: 'b' as MachineId,
+      state: 'running' as const,
+      devices: [],
+    };
     expect(place(snapshotOf(rules, hosts, []), request).host).toBe('b');
     expect(place(snapshotOf(rules, hosts, [first]), request).host).toBe('c');
     expect(place(snapshotOf(rules, hosts, []), { ...request, devices: new Map([['amd-gpu', 1]]) }).host).toBe(

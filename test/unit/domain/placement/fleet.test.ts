@@ -7,11 +7,12 @@ import { inOrder, type Snapshot, withVms } from '../../../../src/domain/placemen
 import { Tournament } from '../../../../src/domain/placement/tournament.ts';
 import { clusters } from './clusters.ts';
 
-/** Costs of all hosts that run something, worked out the slow way. */
+/** Costs of all hosts that run something, the offset for each VM, worked out the slow way. */
 function totalOf({ rules, hosts }: Snapshot): number {
   return hosts.reduce((sum, { usage, profile }) => {
     const costFunction = rules.costFunctions.get(rules.profiles.get(profile)?.costFunction ?? '');
-    const cost = costFunction && usage.vms > 0 ? costOf(costFunction, usage).total : 0;
+    if (!costFunction || usage.vms === 0) return sum;
+    const cost = costOf(costFunction, usage).total + (usage.vms - 1) * costFunction.offset;
     return cost < Infinity ? sum + cost : sum;
   }, 0);
 }

@@ -1,13 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import type { MachineId } from '../../../../src/domain/machine/genid.ts';
 import {
   type Commitment,
-  confirm,
-  drop,
+  conflictsIn,
   type HostRecord,
   type Ledger,
-  rebuild,
-  reserve,
+  ledgerOf,
+  reservation,
   snapshotOf,
 } from '../../../../src/domain/placement/ledger.ts';
 import { type PciAddress, parsePciAddress } from '../../../../src/domain/placement/pci.ts';
@@ -16,8 +16,9 @@ import type { PlacementRequest } from '../../../../src/domain/placement/snapshot
 import { RULES } from './clusters.ts';
 
 const GiB = 2 ** 30;
-const HOST: HostRecord = { name: 'h0', profile: 'gpu', state: 'enabled' };
+const HOST: HostRecord = { id: '00000001' as MachineId, name: 'h0', profile: 'gpu', state: 'enabled' };
 const GPUS = ['01:00.0', '02:00.0', '03:00.0'].map(text => parsePciAddress(text) as PciAddress);
+const LISTED = RULES.profiles.get('gpu')?.devices ?? [];
 
 function vm(fields: Partial<PlacementRequest> = {}): PlacementRequest {
   return { name: 'vm', vcpus: 1, memory: GiB, devices: new Map(), coschedule: -1, ...fields };
@@ -25,88 +26,83 @@ function vm(fields: Partial<PlacementRequest> = {}): PlacementRequest {
 
 const withGpu = vm({ devices: new Map([['gpu', 1]]) });
 
-/** Reserves one after the other; what is refused is told. */
-function reserved(
-  ledger: Ledger,
-  workloads: Readonly<Record<string, PlacementRequest>>,
-): { ledger: Ledger; refused: string[] } {
-  const refused: string[] = [];
-  let now = ledger;
-  for (const [workload, request] of Object.entries(workloads)) {
-    const result = reserve(now, RULES, HOST, workload, request);
-    if ('refused' in result) refused.push(`${workload}: ${result.refused}`);
-    else now = result.ledger;
-  }
-  return { ledger: now, refused };
+/** What a placement does: judges, then reserves. Undefined: refused. */
+function started(ledger: Ledger, workload: string, request: PlacementRequest): Ledger | undefined {
+  const others = ledger.filter(each => each.workload !== workload);
+  if (place(snapshotOf(RULES, [HOST], others), request).host === null) return undefined;
+  const made = reservation(ledger, HOST, LISTED, workload, request);
+  return made && [...others, made];
+}
+
+function all(...workloads: readonly (readonly [string, PlacementRequest])[]): Ledger {
+  return workloads.reduce<Ledger>(
+    (ledger, [workload, request]) => started(ledger, workload, request) ?? ledger,
+    [],
+  );
 }
 
 function addresses(ledger: Ledger): string[] {
   return ledger.flatMap(({ devices }) => devices.map(({ address }) => address));
 }
 
+const running = (workload: string, change: Partial<Commitment> = {}): Commitment => ({
+  workload,
+  name: `name of ${workload}`,
+  host: HOST.id,
+  state: 'running',
+  vcpus: 1,
+  memory: GiB,
+  devices: [],
+  coschedule: -1,
+  ...change,
+});
+
 describe('a reservation', () => {
   test('holds the resources, and its devices by address', () => {
-    const result = reserve(
-      [],
-      RULES,
-      HOST,
-      'w1',
-      vm({ vcpus: 4, devices: new Map([['gpu', 1]]), group: 'web' }),
-    );
-    expect(result).toEqual({
-      ledger: ['commitment' in result && result.commitment],
-      commitment: {
-        workload: 'w1',
-        host: 'h0',
-        state: 'reserved',
-        vcpus: 4,
-        memory: GiB,
-        devices: [{ type: 'gpu', address: GPUS[0] }],
-        coschedule: -1,
-        group: 'web',
+    const request = vm({ vcpus: 4, devices: new Map([['gpu', 1]]), group: 'web' });
+    const made = reservation([], HOST, LISTED, 'w1', request);
+    expect(made).toEqual({
+      workload: 'w1',
+      name: 'vm',
+      host: '00000001',
+      state: 'reserved',
+      vcpus: 4,
+      memory: GiB,
+      devices: [{ type: 'gpu', address: GPUS[0] }],
+      coschedule: -1,
+      group: 'web',
+    });
+    expect(snapshotOf(RULES, [HOST], made ? [made] : []).hosts).toEqual([
+      {
+        ...HOST,
+        usage: { vms: 1, vcpus: 4, memory: GiB, devices: new Map([['gpu', 1]]) },
+        coschedule: [-1],
+        groups: new Map([['web', 1]]),
       },
-    });
-    const [view] = snapshotOf(RULES, [HOST], 'ledger' in result ? result.ledger : []).hosts;
-    expect(view).toEqual({
-      ...HOST,
-      usage: { vms: 1, vcpus: 4, memory: GiB, devices: new Map([['gpu', 1]]) },
-      coschedule: [-1],
-      groups: new Map([['web', 1]]),
-    });
+    ]);
   });
 
   test('goes to one of two starts that were both told of the last GPU', () => {
-    const { ledger } = reserved([], { w1: withGpu });
-    const told = snapshotOf(RULES, [HOST], ledger);
+    const two = vm({ devices: new Map([['gpu', 2]]) });
+    const told = snapshotOf(RULES, [HOST], all(['w1', withGpu]));
     expect([place(told, withGpu).host, place(told, withGpu).host]).toEqual(['h0', 'h0']);
-    expect(reserved(ledger, { w2: withGpu, w3: withGpu })).toEqual({
-      ledger: expect.objectContaining({ length: 2 }),
-      refused: ['w3: h0: its cost function has no price for gpu at 3'],
-    });
+    const ledger = all(['w1', withGpu], ['w2', withGpu], ['w3', withGpu]);
+    expect(ledger.map(({ workload }) => workload)).toEqual(['w1', 'w2']);
+    expect(reservation(ledger, HOST, LISTED, 'w3', two)).toBeUndefined();
   });
 
-  test('is refused twice for one workload, and on a host that takes nothing', () => {
-    expect(reserved([], { w1: vm() }).refused).toEqual([]);
-    const { ledger } = reserved([], { w1: vm() });
-    expect(reserved(ledger, { w1: vm() }).refused).toEqual(['w1: it already has a place on h0']);
-    expect(reserve([], RULES, { ...HOST, state: 'disabled' }, 'w1', vm())).toEqual({
-      refused: 'h0: disabled',
-    });
+  test('of what runs on the host already has the same devices again, whatever is free', () => {
+    const ledger = all(['w1', withGpu], ['w2', withGpu]).filter(each => each.workload === 'w2');
+    expect(addresses(ledger)).toEqual([GPUS[1]]);
+    expect(reservation(ledger, HOST, LISTED, 'w2', withGpu)?.devices).toEqual([
+      { type: 'gpu', address: GPUS[1] },
+    ]);
+    expect(reservation(ledger, HOST, LISTED, 'w3', withGpu)?.devices).toEqual([
+      { type: 'gpu', address: GPUS[0] },
+    ]);
   });
 
-  test('dropped, its devices are free again', () => {
-    const { ledger } = reserved([], { w1: withGpu, w2: withGpu });
-    const after = drop(ledger, 'w1');
-    expect(addresses(after)).toEqual([GPUS[1]]);
-    expect(addresses(reserved(after, { w3: withGpu }).ledger)).toEqual([GPUS[1], GPUS[0]]);
-  });
-
-  test('becomes running when its node confirms', () => {
-    const { ledger } = reserved([], { w1: vm(), w2: vm() });
-    expect(confirm(ledger, 'w1').map(({ state }) => state)).toEqual(['running', 'reserved']);
-  });
-
-  test('and no address is ever held twice, whatever starts and ends', () => {
+  test('never holds an address twice, nor more VMs than coschedule allows, whatever starts and ends', () => {
     const step = fc.record({
       workload: fc.constantFrom('w1', 'w2', 'w3', 'w4', 'w5'),
       start: fc.boolean(),
@@ -118,10 +114,9 @@ describe('a reservation', () => {
         let ledger: Ledger = [];
         for (const { workload, start, gpu, coschedule } of steps) {
           const request = vm({ devices: new Map([['gpu', gpu]]), coschedule });
-          const result = start
-            ? reserve(ledger, RULES, HOST, workload, request)
-            : { ledger: drop(ledger, workload) };
-          if ('ledger' in result) ledger = result.ledger;
+          ledger = start
+            ? (started(ledger, workload, request) ?? ledger)
+            : ledger.filter(each => each.workload !== workload);
           expect(new Set(addresses(ledger)).size).toBe(addresses(ledger).length);
           expect(ledger.length).toBeLessThanOrEqual(
             Math.min(Infinity, ...ledger.map(held => (held.coschedule < 0 ? Infinity : held.coschedule + 1))),
@@ -132,55 +127,30 @@ describe('a reservation', () => {
   });
 });
 
-describe('after a restart', () => {
-  const running = (workload: string, gpu?: number): Omit<Commitment, 'host' | 'state'> => ({
-    workload,
-    vcpus: 1,
-    memory: GiB,
-    devices: gpu === undefined ? [] : [{ type: 'gpu', address: GPUS[gpu] as PciAddress }],
-    coschedule: -1,
-  });
-
-  test('the ledger is what the nodes report', () => {
-    const { ledger, conflicts } = rebuild(
-      [],
-      [
-        { host: 'h0', running: [running('w1', 0)] },
-        { host: 'h1', running: [running('w2', 0)] },
-      ],
-    );
-    expect(conflicts).toEqual([]);
-    expect(ledger.map(({ workload, host, state }) => [workload, host, state])).toEqual([
-      ['w1', 'h0', 'running'],
-      ['w2', 'h1', 'running'],
+describe('the ledger', () => {
+  test('counts what is known and what is being started, and nothing twice', () => {
+    const reserved = running('w1', { state: 'reserved', vcpus: 4 });
+    const elsewhere = running('w1', { host: '00000002' as MachineId });
+    expect(ledgerOf([running('w1'), running('w2'), elsewhere], [reserved])).toEqual([
+      running('w2'),
+      elsewhere,
+      reserved,
     ]);
   });
 
-  test('reservations stay until they are confirmed or dropped, and silent hosts keep what they had', () => {
-    const before = rebuild(
-      [],
-      [
-        { host: 'h0', running: [running('old')] },
-        { host: 'lost', running: [running('w9')] },
-      ],
-    ).ledger;
-    const pending = reserved(before, { w1: withGpu, w2: vm() }).ledger;
-    const { ledger } = rebuild(pending, [{ host: 'h0', running: [running('w2')] }]);
-    expect(ledger.map(({ workload, host, state }) => [workload, host, state])).toEqual([
-      ['w9', 'lost', 'running'],
-      ['w1', 'h0', 'reserved'],
-      ['w2', 'h0', 'running'],
-    ]);
-  });
-
-  test('what cannot be is told', () => {
-    const { conflicts } = rebuild(
-      [],
-      [
-        { host: 'h0', running: [running('w1', 0), running('w2', 0)] },
-        { host: 'h1', running: [running('w1')] },
-      ],
+  test('names workloads that have the same device', () => {
+    const gpu = (address: PciAddress | undefined): Pick<Commitment, 'devices'> => ({
+      devices: [{ type: 'gpu', address: address as PciAddress }],
+    });
+    const other = { host: '00000002' as MachineId };
+    const ledger = [
+      running('w1', gpu(GPUS[0])),
+      running('w2', gpu(GPUS[0])),
+      running('w3', gpu(GPUS[1])),
+      running('w4', { ...gpu(GPUS[0]), ...other }),
+    ];
+    expect(conflictsIn(ledger)).toEqual(
+      new Map([['00000001', ['0000:01:00.0 is with name of w1 and with name of w2']]]),
     );
-    expect(conflicts).toEqual(['w1 is on h0 and on h1', '0000:01:00.0 of h0 is with w1 and with w2']);
   });
 });

@@ -44,6 +44,14 @@ describe('devices are handed out by address', () => {
     ]);
   });
 
+  test('those that it had before, where they are free', () => {
+    const before = [device('gpu', '03:00.0'), device('gpu', '07:00.0')];
+    const one = new Map([['gpu', 1]]);
+    expect(allocateDevices(devices, new Set(), one, before)).toEqual([device('gpu', '03:00.0')]);
+    const taken = new Set([device('gpu', '03:00.0').address]);
+    expect(allocateDevices(devices, taken, one, before)).toEqual([device('gpu', '01:00.0')]);
+  });
+
   test('none when one type does not suffice', () => {
     expect(allocateDevices(devices, new Set(), new Map([['gpu', 3]]))).toBeUndefined();
     expect(

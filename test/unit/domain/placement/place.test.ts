@@ -308,3 +308,61 @@ describe('in any cluster', () => {
     );
   });
 });
+
+describe('beyond what a snapshot in a file can say', () => {
+  const snapshotOf = (hosts: readonly object[]) =>
+    snapshotIn({
+      ...BASE,
+      hosts: hosts.map(host => ({ profile: 'small', state: 'enabled', ...host })),
+      request: { vcpus: 2, memory: 2 * GiB },
+    });
+
+  const placedWith = (hosts: readonly object[], more: object, away: Record<string, string> = {}): unknown => {
+    const { requests, snapshot } = snapshotOf(hosts);
+    const [request] = requests;
+    if (!request) throw new Error('no request');
+    const views = snapshot.hosts.map(host => ({ ...host, away: away[host.name] }));
+    const { host, reasons } = place({ ...snapshot, hosts: views }, { ...request, ...more });
+    return [host, ...reasons];
+  };
+
+  test.each<[string, unknown, unknown]>([
+    [
+      'of equals the one where the VM was last wins',
+      placedWith([{ name: 'a' }, { name: 'b' }], { last: 'b' }),
+      ['b', 'a: costs 3.25 too; b is where it was last'],
+    ],
+    [
+      'one where it was last wins no more than that',
+      placedWith([{ name: 'a' }, { name: 'b', usage: { vms: 1 } }], { last: 'b' }),
+      ['a', 'b: costs 4.25, a costs 3.25'],
+    ],
+    [
+      'one where it was last and cannot be is no equal',
+      placedWith([{ name: 'a' }, { name: 'b', state: 'disabled' }], { last: 'b' }),
+      ['a', 'b: disabled'],
+    ],
+    [
+      'a host that is away takes nothing',
+      placedWith([{ name: 'a' }, { name: 'b' }], {}, { a: 'it is silent' }),
+      ['b', 'a: it is silent'],
+    ],
+    [
+      'who names a host that is away may try',
+      placedWith([{ name: 'a' }], { node: 'a' }, { a: 'it is silent' }),
+      ['a'],
+    ],
+    [
+      'what stays on a host may stay while that takes nothing new',
+      placedWith([{ name: 'a', state: 'no-scheduling', realm: 'off' }], { node: 'a', stays: true }),
+      ['a'],
+    ],
+    [
+      'and not while that is disabled',
+      placedWith([{ name: 'a', state: 'disabled' }], { node: 'a', stays: true }),
+      [null, 'a: disabled'],
+    ],
+  ])('%s', (_, result, expected) => {
+    expect(result).toEqual(expected);
+  });
+});

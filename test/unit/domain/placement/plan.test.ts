@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { isBetter } from '../../../../src/domain/placement/draft.ts';
 import { ordersOf } from '../../../../src/domain/placement/orders.ts';
 import { place } from '../../../../src/domain/placement/place.ts';
-import { plan } from '../../../../src/domain/placement/plan.ts';
+import { plan, planning } from '../../../../src/domain/placement/plan.ts';
 import { type PlacementRequest, type Snapshot, withVms } from '../../../../src/domain/placement/snapshot.ts';
 import { clusters, RULES } from './clusters.ts';
 import { optimum } from './optimum.ts';
@@ -61,6 +61,21 @@ describe('a plan', () => {
     );
   });
 
+  test('is made in slices, so that whoever makes it can serve others meanwhile', () => {
+    const { snapshot, requests } = snapshotIn({
+      costFunctions: { f: { vcpus: { curve: 'hard-soft', soft: 32, hard: 64 } } },
+      profiles: { p: { cores: 64, memory: 512 * GiB, 'cost-function': 'f' } },
+      hosts: Array.from({ length: 60 }, (_, i) => ({ name: `h${i}`, profile: 'p', state: 'enabled' })),
+      requests: Array.from({ length: 400 }, (_, i) => ({ vcpus: 1 + (i % 13), memory: GiB * (1 + (i % 7)) })),
+    });
+    const slices = planning(snapshot, requests, EFFORT);
+    let pauses = 0;
+    let step = slices.next();
+    for (; !step.done; pauses++) step = slices.next();
+    expect(pauses).toBeGreaterThan(4);
+    expect(step.value).toEqual(plan(snapshot, requests, EFFORT));
+  });
+
   test('finds the optimum of small clusters', () => {
     let found = 0;
     let runs = 0;
@@ -94,6 +109,29 @@ describe('a plan', () => {
       'a: 9 vCPUs do not fit: it has 8',
       'b: 9 vCPUs do not fit: it has 8',
     ]);
+  });
+
+  test('an offset keeps VMs off a host, also when others are on it already', () => {
+    const gpus = [
+      { type: 'gpu', addr: '01:00.0' },
+      { type: 'gpu', addr: '02:00.0' },
+    ];
+    const linear = { curve: 'linear', slope: 1, base: 0 };
+    const { snapshot, requests } = snapshotIn({
+      costFunctions: { f: { vcpus: linear }, g: { vcpus: linear, devices: { gpu: linear }, offset: 1000 } },
+      profiles: {
+        p: { cores: 8, memory: 64 * GiB, 'cost-function': 'f' },
+        q: { cores: 8, memory: 64 * GiB, 'cost-function': 'g', devices: gpus },
+      },
+      hosts: [
+        { name: 'a', profile: 'p', state: 'enabled' },
+        { name: 'b', profile: 'q', state: 'enabled' },
+      ],
+      requests: [{ gpu: 1 }, {}, {}, { gpu: 1 }].map(wanted => ({ vcpus: 2, memory: GiB, devices: wanted })),
+    });
+    const { placements, score } = plan(snapshot, requests);
+    expect(placements.map(({ host }) => host)).toEqual(['b', 'a', 'a', 'b']);
+    expect(score).toEqual({ placed: 4, cost: 4 + 4 + 2 + 2 * 1000 });
   });
 
   test('of equal VMs places the ones that were asked for first', () => {

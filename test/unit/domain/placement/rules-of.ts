@@ -124,3 +124,64 @@ export function snapshotIn(value: unknown): SnapshotRead {
   if (read.problems.length > 0) throw new Error(read.problems.map(formatDiagnostic).join('\n'));
   return read;
 }
+
+/** What the cost functions of the document ask for VMs, vCPUs, GiB of memory and devices, in all. */
+export const SEED_COSTS: readonly (readonly [
+  id: string,
+  vms: number,
+  vcpus: number,
+  gibibytes: number,
+  devices: Readonly<Record<string, number>>,
+  total: number,
+])[] = [
+  ['simple', 0, 0, 0, {}, 0],
+  ['simple', 1, 1, 1, {}, 1 + 0.5 + 0.625],
+  ['simple', 2, 8, 16, {}, 2 + 4 + 10],
+  ['simple', 1, 9, 16, {}, 1 + 7.5 + 10],
+  ['simple', 4, 16, 32, {}, 4 + 32 + 100],
+  ['simple', 4, 17, 32, {}, Infinity],
+  ['simple', 4, 16, 32.001, {}, Infinity],
+  ['simple', 1, 1, 1, { 'nvidia-gpu': 1 }, Infinity],
+  ['simple', 1, 1, 1, { 'nvidia-gpu': 0 }, 2.125],
+  ['nvidia-gpu', 1, 1, 1, {}, 100002.125],
+  ['nvidia-gpu', 1, 1, 1, { 'nvidia-gpu': 2 }, 100004.125],
+  ['nvidia-gpu', 1, 1, 1, { 'nvidia-gpu': 3 }, Infinity],
+  ['nvidia-gpu', 1, 1, 1, { 'amd-gpu': 1 }, Infinity],
+  ['pool1', 1, 1, 1, {}, 2.125],
+  ['pool2', 1, 1, 1, {}, 1002.125],
+];
+
+const GiB = 2 ** 30;
+
+/** Curves of the document and their edges: inputs, and what they cost. */
+export const CURVE_COSTS: readonly (readonly [
+  curve: string,
+  inputs: readonly number[],
+  costs: readonly number[],
+])[] = [
+  ['{ curve: constant, value: 1.0 }', [0, 1, 1e9], [1, 1, 1]],
+  ['{ curve: invalid }', [-1, 0, 1], [Infinity, Infinity, Infinity]],
+  ['{ curve: linear, slope: 1.0, base: 0.0 }', [0, 1, 7], [0, 1, 7]],
+  ['{ curve: linear, slope: 10.0, base: 5.0 }', [0, 1, 2], [5, 15, 25]],
+  ['{ curve: "hard-soft", soft: 1.0, hard: 2.0 }', [0, 1, 2, 2.0001, 3], [0, 1, 10, Infinity, Infinity]],
+  ['{ curve: soft-hard, soft: 1, hard: 2 }', [0.5, 1.5], [0.5, 5.5]],
+  ['{ curve: unavailable }', [-1, 0, 0.1, 1], [0, 0, Infinity, Infinity]],
+  [
+    '{ curve: piecewise, cutoff: 6.0, low: { curve: constant, value: 5}, high: { curve: invalid } }',
+    [0, 5, 6, 6.1, 7],
+    [5, 5, 5, Infinity, Infinity],
+  ],
+  [
+    '{ curve: hard-soft, soft: 8, hard: 16, softAmt: 4, hardAmt: 32 }',
+    [8, 9, 16, 17],
+    [4, 7.5, 32, Infinity],
+  ],
+  ['{ curve: linear, slope: 1, base: 0, max: 2 }', [1, 2, 2.1], [1, 2, Infinity]],
+  ['{ curve: linear, slope: 1, base: 0, max: 2, scale: 3 }', [2, 3], [6, Infinity]],
+  ['{ curve: constant, value: 5, max: 4 GiB }', [4 * GiB, 4 * GiB + 1], [5, Infinity]],
+  ['{ curve: hard-soft, soft: 2, hard: 2 }', [1, 2, 2.1], [0.5, 1, Infinity]],
+  ['{ curve: invalid, scale: 0 }', [0], [Infinity]],
+  ['{ curve: hard-soft, soft: 1, hard: 2, scale: 0 }', [1, 2, 3], [0, 0, Infinity]],
+  ['{ curve: linear, slope: 1 GiB, base: 1 KiB }', [2], [2 * GiB + 1024]],
+  ['{ curve: linear, slope: -1e308, base: 0 }', [0, 1, 10], [0, Infinity, Infinity]],
+];

@@ -28,12 +28,14 @@ const record: VolumeRecord = {
   validator: '"v"',
   version: 'one',
 };
+const blank: Volume = { ...handPlaced, type: 'qcow2', format: 'qcow2', writable: true, size: 1024 };
+const made: VolumeRecord = { ...blank, fetched: true, used: false, version: 'one' };
 const marker: Marker = { uuid: 'mine', source: SOURCE, ephemeral: false };
 const file: Found = { what: 'file', version: 'one' };
 
 describe('decideVolume', () => {
   test.each<[string, Volume, Found, ReturnType<typeof decideVolume>['kind']]>([
-    ['what is not there is fetched', volume, { what: 'nothing' }, 'fetch'],
+    ['what is not there is fetched', volume, { what: 'nothing' }, 'bring'],
     ['or refused where there is no source', handPlaced, { what: 'nothing' }, 'refuse'],
     ['a folder is no volume', volume, { what: 'something else' }, 'refuse'],
     ['a disk of the node is one', handPlaced, { what: 'device' }, 'keep'],
@@ -99,6 +101,17 @@ describe('decideVolume', () => {
       { ...file, version: 'two', record: { ...record, used: true } },
       'keep',
     ],
+    ['a disk that is to be made is made', blank, { what: 'nothing' }, 'bring'],
+    ['and not again', { ...blank, ephemeral: false }, { ...file, record: made }, 'keep'],
+    ['for a run that ended badly it is', blank, { ...file, record: { ...made, used: true } }, 'replace'],
+    ['with another size, too', { ...blank, size: 2048 }, { ...file, record: made }, 'replace'],
+    ['nobody makes one where somebody has put one', blank, file, 'keep'],
+    [
+      'another format is fetched anew',
+      { ...volume, format: 'raw' },
+      { ...file, record: { ...record, format: 'qcow2' } },
+      'replace',
+    ],
     ['not one that was exchanged before', persistent, { ...file, version: 'two', record }, 'refuse'],
     ['nor one that was put there by hand', persistent, file, 'refuse'],
   ])('%s', (_what, wanted, found, kind) => expect(decideVolume('mine', wanted, found).kind).toBe(kind));
@@ -119,6 +132,12 @@ describe('conflictOf', () => {
     ['two readers of one source', volume, [record], false],
     ['two readers of files put there by hand', handPlaced, [{ ...record, source: undefined }], false],
     ['a reader of another source', volume, [{ ...record, source: '/mnt/x.iso' }], true],
+    [
+      'a reader of a raw disk beside one of a qcow2 image',
+      { ...volume, format: 'raw' },
+      [{ ...record, format: 'qcow2' }],
+      true,
+    ],
     ['a writer here', { ...volume, writable: true }, [record], true],
     ['a writer there', volume, [record, { ...record, writable: true }], true],
   ])('%s', (_what, wanted, records, expected) =>
@@ -135,6 +154,8 @@ describe('isDonor', () => {
     ['changed since', { version: 'two' }, {}, false],
     ['its guest may write', { writable: true }, {}, false],
     ['put there by hand', { fetched: false }, {}, false],
+    ['a raw disk made of it, for another raw disk', { converted: true }, { format: 'raw' }, true],
+    ['but not for a qcow2 image', { converted: true }, { format: 'qcow2' }, false],
   ])('%s', (_what, had, wanted, expected) =>
     expect(isDonor({ ...record, ...had }, { ...volume, ...wanted }, 'one')).toBe(expected),
   );

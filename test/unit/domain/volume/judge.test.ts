@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { HEAD_BYTES, kindOf } from '../../../../src/domain/volume/content.ts';
-import { judgeContent } from '../../../../src/domain/volume/judge.ts';
+import { judgeContent, judgeSource } from '../../../../src/domain/volume/judge.ts';
 import { parseQcow2 } from '../../../../src/domain/volume/qcow2.ts';
+import type { VolumeFormat } from '../../../../src/domain/workload/workload.ts';
 import { qcow2Header } from '../../../fakes/volumes.ts';
 
 /** A beginning of full length with these bytes at this place. */
@@ -61,10 +62,35 @@ describe('judgeContent', () => {
     expect(judgeContent('qcow2', new Uint8Array(512), 'raw')).toBeUndefined();
     expect(judgeContent('qcow2', new Uint8Array(), 'raw')).toBe('is empty');
     expect(judgeContent('qcow2', qcow2Header(), 'raw')).toBe(
-      'is a qcow2 image and no raw disk; its format is qcow2',
+      'is a qcow2 image and no raw disk; convert it: qemu-img convert -O raw OLD NEW, or name it as source',
     );
     expect(judgeContent('qcow2', qcow2Header(), 'qcow2')).toBeUndefined();
   });
+
+  test.each<[string, 'iso' | 'qcow2', VolumeFormat | undefined, Uint8Array, ReturnType<typeof judgeSource>]>([
+    ['an image as it is', 'qcow2', 'qcow2', qcow2Header(), 'take'],
+    ['a raw disk as it is', 'qcow2', 'raw', new Uint8Array(512), 'take'],
+    ['an ISO as it is', 'iso', undefined, new Uint8Array(512), 'take'],
+    ['an image that is to be a raw disk', 'qcow2', 'raw', qcow2Header(), 'convert'],
+    [
+      'no image that hides another file',
+      'qcow2',
+      'raw',
+      qcow2Header(view => view.setBigUint64(8, 512n)),
+      {
+        refused: 'needs another file, its backing file ""; make it whole: qemu-img convert -O qcow2 OLD NEW',
+      },
+    ],
+    [
+      'no raw disk for an image',
+      'qcow2',
+      'qcow2',
+      new Uint8Array(512),
+      { refused: 'is no qcow2 image, and like nothing that is known here (a raw disk image?)' },
+    ],
+  ])('of a source it takes %s', (_what, type, format, head, verdict) =>
+    expect(judgeSource({ type, format }, head)).toEqual(verdict),
+  );
 
   test.each<['iso' | 'qcow2', Uint8Array, string | undefined]>([
     ['iso', new Uint8Array(), 'is empty'],

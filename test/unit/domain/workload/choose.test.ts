@@ -1,15 +1,16 @@
 import { describe, expect, test } from 'vitest';
 import { PxenError } from '../../../../src/base/error.ts';
 import {
+  boundHost,
   type Choice,
-  choosePlace,
   chooseWhereItIs,
+  namedHost,
   startConflict,
 } from '../../../../src/domain/workload/choose.ts';
 import type { Host } from '../../../../src/domain/workload/host.ts';
 import type { WorkloadState } from '../../../../src/domain/workload/status.ts';
 import type { Sight, Situation } from '../../../../src/domain/workload/view.ts';
-import { ALPHA_HOST, BETA_HOST, hostsOf, recordOf, statusOf } from '../../../fakes/host-workloads.ts';
+import { ALPHA_HOST, BETA_HOST, recordOf, statusOf } from '../../../fakes/host-workloads.ts';
 
 const nothing: Situation = {
   record: undefined,
@@ -44,63 +45,74 @@ function outcome(choose: () => Host): string | string[] {
 
 const told = ({ code, details, message }: PxenError): string[] => [`${code} ${message}`, ...details];
 
-describe('a workload is started', () => {
-  test.each<[string, Partial<Choice>, string | string[]]>([
+describe('a node is named', () => {
+  const named = (asked: string | undefined, placement: string | undefined): string | string[] | undefined => {
+    try {
+      return namedHost({ name: 'web', asked, placement, hosts: both })?.id;
+    } catch (error) {
+      return told(error as PxenError);
+    }
+  };
+
+  test.each<[string, string | undefined, string | undefined, string | string[] | undefined]>([
+    ['by -n, whatever the file says', BETA_HOST.id, ALPHA_HOST.id, BETA_HOST.id],
     [
-      'where -n says, whatever the file says',
-      { asked: BETA_HOST.id, placement: ALPHA_HOST.id, situation: onAlpha },
-      BETA_HOST.id,
-    ],
-    [
-      'where -n says, but there is no such node',
-      { asked: '00000000' },
+      'by -n, but there is no such node',
+      '00000000',
+      undefined,
       ['NOT_FOUND no node has the id 00000000', 'see: mesh node info'],
     ],
-    ['where its file says, by id', { placement: BETA_HOST.id, situation: onAlpha }, BETA_HOST.id],
-    ['where its file says, by name', { placement: 'rack1-01' }, ALPHA_HOST.id],
+    ['by its file, with its id', undefined, BETA_HOST.id, BETA_HOST.id],
+    ['by its file, with its name', undefined, 'rack1-01', ALPHA_HOST.id],
     [
-      'where its file says, but there is no such node',
-      { placement: 'rack1-10' },
+      'by its file, but there is no such node',
+      undefined,
+      'rack1-10',
       [
         'NOT_FOUND web: its placement.node is "rack1-10", and no node is called that',
         'did you mean rack1-01?',
       ],
     ],
     [
-      'where its file says, but nothing is called anything like it',
-      { placement: 'x' },
+      'by its file, but nothing is called anything like it',
+      undefined,
+      'x',
       ['NOT_FOUND web: its placement.node is "x", and no node is called that', 'see: mesh node info'],
     ],
-    ['where it was last', { situation: onAlpha }, ALPHA_HOST.id],
+    ['by nobody', undefined, undefined, undefined],
+  ])('%s', (_, asked, placement, expected) => {
+    expect(named(asked, placement)).toEqual(expected);
+  });
+});
+
+describe('a start without a named node', () => {
+  const stopped = recordOf('web', { desired: 'stopped' });
+
+  test.each<[string, Situation, string | undefined]>([
+    ['is free to go anywhere when it never ran', nothing, undefined],
+    ['is free when it was stopped', { ...onAlpha, record: stopped }, undefined],
+    ['is free when it is not where it should be, and nobody knows why', onAlpha, undefined],
     [
-      'where it was last, even if it was stopped there',
-      { situation: { ...onAlpha, record: recordOf('web', { desired: 'stopped' }) } },
+      'is free when it was stopped on a node that is silent by now',
+      {
+        ...onAlpha,
+        record: stopped,
+        host: { ...ALPHA_HOST, state: 'silent' },
+        sights: [seen({ ...ALPHA_HOST, state: 'silent' })],
+      },
+      undefined,
+    ],
+    ['goes to where it runs', { ...onAlpha, sights: [seen(ALPHA_HOST)] }, ALPHA_HOST.id],
+    ['goes to where it ended', { ...onAlpha, sights: [seen(ALPHA_HOST, 'ended')] }, ALPHA_HOST.id],
+    [
+      'goes to where it may still run',
+      { ...onAlpha, host: { ...ALPHA_HOST, state: 'silent' } },
       ALPHA_HOST.id,
     ],
-    ['on the only node that is up', { hosts: [{ ...ALPHA_HOST, state: 'silent' }, BETA_HOST] }, BETA_HOST.id],
-    [
-      'on no node, for none is up',
-      { hosts: [{ ...ALPHA_HOST, state: 'silent' }] },
-      ['NODE_UNREACHABLE web: no node is up', 'see: mesh node info'],
-    ],
-    [
-      'on one of two, so somebody must say which',
-      {},
-      [
-        'USAGE web: on which node? It was never started, and its file has no placement.node',
-        'give one with -n: rack1-01 (91d5815f), 6e6da274',
-      ],
-    ],
-    [
-      'on one of many, of which some are named',
-      { hosts: hostsOf(11) },
-      [
-        'USAGE web: on which node? It was never started, and its file has no placement.node',
-        'give one with -n: 00000001, 00000002, 00000003, 00000004, 00000005, 00000006, 00000007, 00000008, and 3 more',
-      ],
-    ],
-  ])('%s', (_, change, expected) => {
-    expect(outcome(() => choosePlace(choice(change)))).toEqual(expected);
+    ['goes to where it comes back', { ...onAlpha, returning: { problem: undefined } }, ALPHA_HOST.id],
+    ['goes nowhere because another node says so', { ...nothing, sights: [seen(BETA_HOST)] }, undefined],
+  ])('%s', (_, situation, expected) => {
+    expect(boundHost(situation)?.id).toBe(expected);
   });
 });
 
@@ -115,7 +127,7 @@ describe('a workload is stopped', () => {
     ],
     [
       'where it is and not where its file says',
-      { placement: ALPHA_HOST.id, situation: { ...nothing, sights: [seen(BETA_HOST)] } },
+      { situation: { ...nothing, sights: [seen(BETA_HOST)] } },
       BETA_HOST.id,
     ],
     ['where it should be', { situation: onAlpha }, ALPHA_HOST.id],

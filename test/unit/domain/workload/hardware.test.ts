@@ -43,6 +43,20 @@ const RULES: readonly (readonly [
     'NOT_ON_NODE f: platform.engine: got "qemu", expected an engine that the node can run workloads with (it has none)',
   ],
   [
+    'KVM runs guests of the architecture of the node',
+    `${LEAST}platform.cpu.mode=host\nplatform.engine=libvirt\nplatform.arch=aarch64\n`,
+    { arch: 'aarch64' },
+    { arch: 'x86_64' },
+    'NOT_ON_NODE f:7: platform.arch: got "aarch64", expected x86_64, the architecture of the node',
+  ],
+  [
+    'and those of x86_64, which is the default, too',
+    `${KERNEL}platform.engine=stratovirt\n`,
+    { arch: 'x86_64' },
+    { arch: 'aarch64' },
+    'NOT_ON_NODE f: platform.arch: got "x86_64", expected aarch64, the architecture of the node',
+  ],
+  [
     'the kernel is there',
     KERNEL,
     { existingPaths: ['/srv/vmlinuz', '/srv/initrd'] },
@@ -117,7 +131,7 @@ const RULES: readonly (readonly [
     GPUS,
     gpus(2),
     gpus(1),
-    'TOO_MUCH f:6: platform.device.4.type: got "gpu", expected a device that the node can hand out; of this type it has 1',
+    'TOO_MUCH f:6: platform.device.4.type: got "gpu", expected a device of the node that is set aside for the workload; of this type there are 1',
   ],
 ];
 

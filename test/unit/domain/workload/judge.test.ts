@@ -170,6 +170,22 @@ describe('with and without KVM (MH-10)', () => {
   });
 });
 
+describe('an engine that has KVM and nothing else', () => {
+  const only = (why: string): string =>
+    `NO_KVM f:5: platform.engine: got "stratovirt", expected an engine that runs without KVM, or a node where it works; here it does not (${why}), and it has no other way to run a guest`;
+  const FILE = `${LEAST}platform.engine=stratovirt\nplatform.kernel.image=/k\nplatform.kernel.initrd=/i\n`;
+  test.each<[AccelPolicy, WorkloadFacts, string[]]>([
+    ['kvm', { kvm: { usable: true } }, []],
+    ['auto', {}, []],
+    ['auto', NO_KVM, [only('there is no /dev/kvm')]],
+    ['kvm', NO_KVM, [only('there is no /dev/kvm')]],
+    ['auto', { kvm: { usable: false } }, [only('nobody knows why')]],
+    ['tcg', {}, [only('workload.accel of pxen.yaml is tcg')]],
+  ])('with accel %s and %j', (accel, facts, problems) => {
+    expect(judged(FILE, facts, accel)).toEqual(problems);
+  });
+});
+
 describe('facts', () => {
   test('of which none is known break no rule', () => {
     for (const text of [SEED, SMALL, PERSISTENT, VNC, BRIDGED]) expect(judged(text, {})).toEqual([]);

@@ -26,6 +26,13 @@ function many(count: number, line: (id: number) => string): string {
   return Array.from({ length: count }, (_, id) => `${line(id)}\n`).join('');
 }
 
+const on = (bus: string, count: number): string =>
+  many(
+    count,
+    id =>
+      `platform.volume.${id}.type=qcow2\nplatform.volume.${id}.path=/tmp/${id}\nplatform.volume.${id}.interface=${bus}`,
+  );
+
 const onIde = (count: number): string =>
   many(
     count,
@@ -190,6 +197,42 @@ const RULES: readonly (readonly [rule: string, good: string, bad: string, proble
     LEAST + onIde(4),
     LEAST + onIde(5),
     'CONFLICT f:19: platform.volume.4.interface: got "ide", expected another one, because IDE has room for 4 drives',
+  ],
+  [
+    'FW-19: a PC has two floppy drives',
+    LEAST + on('floppy', 2),
+    LEAST + on('floppy', 3),
+    'CONFLICT f:13: platform.volume.2.interface: got "floppy", expected another one, because a PC has room for 2 floppy drives',
+  ],
+  [
+    'FW-19: and two pieces of flash memory',
+    LEAST + on('pflash', 2),
+    LEAST + on('pflash', 3),
+    'CONFLICT f:13: platform.volume.2.interface: got "pflash", expected another one, because a PC has 2 pieces of flash memory',
+  ],
+  [
+    'a floppy disk has no serial number',
+    `${DISK}platform.volume.0.interface=floppy\nplatform.volume.0.alias=a\n`,
+    `${DISK}platform.volume.0.interface=floppy\nplatform.volume.0.serial=a\n`,
+    'CONFLICT f:8: platform.volume.0.serial: got "a", expected no such key with platform.volume.0.interface=floppy',
+  ],
+  [
+    'flash memory has no name either',
+    `${DISK}platform.volume.0.interface=pflash\nplatform.volume.0.iops=7\n`,
+    `${DISK}platform.volume.0.interface=pflash\nplatform.volume.0.alias=a\n`,
+    'CONFLICT f:8: platform.volume.0.alias: got "a", expected no such key with platform.volume.0.interface=pflash',
+  ],
+  [
+    'there is one firmware',
+    `${DISK}platform.volume.0.interface=floppy\nplatform.bios=bios.bin\n`,
+    `${DISK}platform.volume.0.interface=pflash\nplatform.bios=bios.bin\n`,
+    'CONFLICT f:8: platform.bios: got "bios.bin", expected no other firmware with platform.volume.0.interface=pflash',
+  ],
+  [
+    'which is not what it boots',
+    `${DISK}platform.volume.0.interface=floppy\nruntime.boot=0\n`,
+    `${DISK}platform.volume.0.interface=pflash\nruntime.boot=0\n`,
+    'CONFLICT f:8: runtime.boot: got "0", expected a volume or NIC that holds a system; platform.volume.0.interface is pflash, the firmware',
   ],
   [
     'SV-19: iothreads have names of their own',

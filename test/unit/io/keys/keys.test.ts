@@ -1,10 +1,10 @@
 import { execFileSync, spawn } from 'node:child_process';
-import { chmodSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { KeyFolder } from '../../../../src/io/keys/keys.ts';
-import { generateSshKey } from '../../../../src/io/keys/openssh.ts';
+import { generateRsaKey, generateSshKey } from '../../../../src/io/keys/openssh.ts';
 import { fingerprint } from '../../../../src/io/ssh/fingerprint.ts';
 import { ALPHA, BETA } from '../../../fakes/registry.ts';
 
@@ -31,6 +31,18 @@ describe('an SSH key pair', () => {
       const blob = Buffer.from(pair.publicKey.split(' ')[1] ?? '', 'base64');
       expect(listed).toBe(`256 ${fingerprint(blob)} pxen@test${'x'.repeat(i)} (ED25519)\n`);
     }
+  });
+
+  test('of RSA has 2048 bits, and is read by ssh-keygen too', async () => {
+    const pair = await generateRsaKey('pxen@host0');
+    const path = join(root, '..', 'rsa');
+    writeFileSync(path, pair.privateKey, { mode: 0o600 });
+    writeFileSync(`${path}.pub`, `${pair.publicKey}\n`);
+    const derived = execFileSync('ssh-keygen', ['-y', '-f', path], { encoding: 'utf8' }).trim();
+    expect(`${derived} pxen@host0`).toBe(pair.publicKey);
+    expect(execFileSync('ssh-keygen', ['-l', '-f', `${path}.pub`], { encoding: 'utf8' })).toMatch(
+      /^2048 \S+ pxen@host0 \(RSA\)\n$/,
+    );
   });
 
   test('has a whole public key even where that begins with zero bytes', () => {
@@ -120,5 +132,13 @@ describe('the credentials of a machine', () => {
     const pair = await new KeyFolder(root).host0();
     expect(pair.publicKey).toMatch(/^ssh-ed25519 \S{68} pxen@host0$/);
     expect(await new KeyFolder(root).host0()).toEqual(pair);
+  });
+
+  test('libvirt hosts get another one, of RSA, made once however many ask', async () => {
+    const keys = new KeyFolder(root);
+    const [pair, same] = await Promise.all([keys.libvirt(), new KeyFolder(root).libvirt()]);
+    expect(pair.publicKey).toMatch(/^ssh-rsa \S+ pxen@host0 for libvirt$/);
+    expect(same).toEqual(pair);
+    expect(readFileSync(keys.libvirtPublicKey, 'utf8')).toBe(`${pair.publicKey}\n`);
   });
 });

@@ -137,6 +137,19 @@ export const backstage: Backstage = {
     await onLine({ node: '91d5815f' as MachineId, stream: 'stdout', data: 'hello\n' });
     await onLine({ node: '91d5815f' as MachineId, exit: 0 });
   },
+  hosts: async () => [],
+  changeHost: async name => {
+    throw new PxenError('NOT_FOUND', `no host is called "${name}"`);
+  },
+  removeHost: async name => ({ removed: name }),
+  realms: async () => ({ realms: [], profiles: [], problems: [], warnings: [] }),
+  placement: async ({ subject }) => ({
+    workload: 'workload' in subject ? subject.workload : subject.file,
+    host: null,
+    reasons: ['there are no hosts'],
+    costs: [],
+  }),
+  plan: async () => ({ placements: [], placed: 0, cost: 0, oneByOne: { placed: 0, cost: 0 } }),
   workloads: async () => [],
   runWorkloads: async ({ workloads, verb }, onLine) => {
     for (const workload of workloads) {
@@ -148,6 +161,7 @@ export const backstage: Backstage = {
   workloadConsole: async name => {
     throw new PxenError('WORKLOAD_STATE', `${name} is on no node`);
   },
+  workloadGuest: async (name, request) => ({ version: `${name} ${JSON.stringify(request)}`.slice(0, 64) }),
   forget: async () => {},
   capture: async () => new Uint8Array(),
   status: async () => {

@@ -2,7 +2,8 @@ import { request } from 'node:http';
 import { type Duplex, duplexPair, PassThrough, type Readable } from 'node:stream';
 import { afterEach, describe, expect, test } from 'vitest';
 import { CONSOLE_PROTOCOL } from '../../../../src/api/agent.ts';
-import { workloadConsolePath, workloadOutputPath } from '../../../../src/api/paths.ts';
+import { MOST_GUEST_BYTES } from '../../../../src/api/guest.ts';
+import { workloadConsolePath, workloadGuestPath, workloadOutputPath } from '../../../../src/api/paths.ts';
 import { PxenError } from '../../../../src/base/error.ts';
 import { ControlClient } from '../../../../src/io/control.ts';
 import { API_TOKEN, backstage, everything, type Running, running, until } from './running.ts';
@@ -100,6 +101,51 @@ describe.each(['control socket', 'network'] as const)('over the %s', place => {
     setTimeout(() => text.destroy(new Error('the node is gone')), 50);
     await expect(reading).rejects.toMatchObject({ code: 'SERVER_DOWN' });
     expect(here.logged.filter(line => line.startsWith('error'))).toEqual([]);
+  });
+
+  test('what a guest agent answers comes back, with files of four MiB both ways', async () => {
+    const content = Buffer.alloc(MOST_GUEST_BYTES, 'abc').toString('base64');
+    const heard: unknown[] = [];
+    const here = await start({
+      workloadGuest: async (name, request) => {
+        heard.push(name, request);
+        return { content };
+      },
+    });
+    const body = { ask: 'write', path: '/x', content };
+    expect(await client(here).post(workloadGuestPath('a b/ü'), body)).toEqual({
+      status: 200,
+      body: { content },
+    });
+    expect(heard).toEqual(['a b/ü', { ...body, append: false }]);
+  });
+
+  test.each([
+    [
+      { ask: 'explode' },
+      "ask: Invalid discriminator value. Expected 'ping' | 'info' | 'exec' | 'read' | 'write'",
+    ],
+    [{ ask: 'exec', path: '' }, 'path: Too small: expected string to have >=1 characters'],
+    [{ ask: 'write', path: '/x', content: '?' }, 'content: Invalid base64-encoded string'],
+  ])('a guest agent is not asked for %j', async (body, detail) => {
+    const here = await start();
+    const message = 'the request for a guest agent does not have the expected form';
+    expect(await client(here).post(workloadGuestPath('web'), body)).toEqual({
+      status: 400,
+      body: { error: { code: 'BAD_REQUEST', message, details: [detail] } },
+    });
+  });
+
+  test('what a guest agent refuses has its status', async () => {
+    const here = await start({
+      workloadGuest: async name => {
+        throw new PxenError('TIMEOUT', `${name}: its guest agent does not answer within 5 s`);
+      },
+    });
+    expect(await client(here).post(workloadGuestPath('web'), { ask: 'ping' })).toMatchObject({
+      status: 504,
+      body: { error: { code: 'TIMEOUT', message: 'web: its guest agent does not answer within 5 s' } },
+    });
   });
 
   test('a console is a pipe, and a name may have any character', async () => {

@@ -18,6 +18,7 @@ import {
   fullReport,
   HOST_KEY_LINE,
   heartbeat,
+  LOAD,
   leaseFor,
   MemoryNodes,
   type TestMachine,
@@ -389,6 +390,8 @@ describe('workloads', () => {
     address: ALPHA.address,
     hostKey: HOST_KEY_LINE,
     bootId: 'boot-1',
+    facts: FACTS,
+    load: LOAD,
   };
 
   test('are those of the last report, whatever kind it was', async () => {
@@ -420,6 +423,8 @@ describe('workloads', () => {
     expect(registry.hosts()).toEqual([
       {
         ...host,
+        facts: undefined,
+        load: undefined,
         state: 'booting',
         hostKey: undefined,
         bootId: undefined,

@@ -2,6 +2,8 @@ import type { WorkloadLine, WorkloadRun, WorkloadView } from '../../../../src/ap
 import type { MachineId } from '../../../../src/domain/machine/genid.ts';
 import type { Host } from '../../../../src/domain/workload/host.ts';
 import type { WorkloadFile } from '../../../../src/domain/workload/record.ts';
+import { sha256 } from '../../../../src/io/sha256.ts';
+import { Placement } from '../../../../src/service/placement/placement.ts';
 import { Workloads } from '../../../../src/service/workload/workloads.ts';
 import { FakeAgents } from '../../../fakes/agents.ts';
 import { ManualClock } from '../../../fakes/clock.ts';
@@ -13,29 +15,53 @@ import {
   MemoryWorkloads,
 } from '../../../fakes/host-workloads.ts';
 import { RecordingLog } from '../../../fakes/log.ts';
+import { MemoryHosts, MemoryRules } from '../../../fakes/placement.ts';
+import { FakeFolders } from '../../../fakes/watching.ts';
 
 interface Setting {
   readonly files?: readonly WorkloadFile[];
   readonly hosts?: readonly Host[];
   readonly store?: MemoryWorkloads;
+  /** hardware.conf */
+  readonly rules?: string;
 }
 
 /** The workload service with fake agents, files and a store in memory; reports come when a test says so. */
 export class TestAppliance {
   readonly clock = new ManualClock();
+  /** Of the looks at the rules, which go on for ever. */
+  readonly sweeps = new ManualClock();
   readonly log = new RecordingLog();
   readonly store: MemoryWorkloads;
   readonly files: MemoryFiles;
   readonly agents: FakeAgents;
+  readonly rules: MemoryRules;
+  readonly table = new MemoryHosts();
+  readonly folders = new FakeFolders();
   workloads: Workloads;
+  placement: Placement;
   #hosts: Host[];
 
-  constructor({ files = [fileOf('web')], hosts = [ALPHA_HOST, BETA_HOST], store }: Setting = {}) {
+  constructor({ files = [fileOf('web')], hosts = [ALPHA_HOST, BETA_HOST], store, rules }: Setting = {}) {
+    this.rules = new MemoryRules(rules);
     this.store = store ?? new MemoryWorkloads();
     this.files = new MemoryFiles(...files);
     this.#hosts = hosts.map(host => ({ ...host, reportedAt: this.clock.now() }));
     this.agents = new FakeAgents(hosts);
+    this.placement = this.#placing();
     this.workloads = this.#begun();
+  }
+
+  #placing(): Placement {
+    const placement = new Placement({
+      ...{ files: this.rules, folders: this.folders, store: this.table, log: this.log },
+      clock: this.sweeps,
+      hosts: () => this.#hosts,
+      known: () => this.workloads.holdings(),
+      sha256,
+    });
+    void placement.start();
+    return placement;
   }
 
   #begun(): Workloads {
@@ -43,6 +69,7 @@ export class TestAppliance {
       ...{ files: this.files, store: this.store, links: this.agents, clock: this.clock, log: this.log },
       hosts: () => this.#hosts,
       host: id => this.#hosts.find(host => host.id === id),
+      placer: this.placement,
       accel: 'kvm',
     });
     void workloads.start();
@@ -51,6 +78,8 @@ export class TestAppliance {
 
   /** host0 was killed and is back: what is not in the store is forgotten. */
   restart(): void {
+    void this.placement.stop();
+    this.placement = this.#placing();
     this.workloads = this.#begun();
   }
 
@@ -58,6 +87,16 @@ export class TestAppliance {
     const host = this.#hosts.find(each => each.id === id);
     if (!host) throw new Error(`no ${id}`);
     return host;
+  }
+
+  /** Somebody knows of one more. */
+  add(host: Host): void {
+    this.#hosts = [...this.#hosts, host];
+  }
+
+  /** The registry has forgotten it. */
+  lose(id: MachineId): void {
+    this.#hosts = this.#hosts.filter(host => host.id !== id);
   }
 
   change(id: MachineId, change: Partial<Host>): void {
@@ -111,6 +150,7 @@ export function short(lines: readonly WorkloadLine[]): string[] {
     if ('error' in line)
       return `${place}: ${[line.error.message, ...line.error.details].join(' | ')} (${line.error.code})`;
     if ('done' in line) return `${place}: done${line.done.status ? ` ${line.done.status.state}` : ''}`;
+    if ('placement' in line) return `${place}: would go to ${line.placement.host}`;
     if ('step' in line) return `${place}: ${line.step}`;
     return `${place}: ${line.progress.received} of ${line.progress.total}`;
   });

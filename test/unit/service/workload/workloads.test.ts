@@ -204,7 +204,7 @@ describe('start', () => {
     ]);
     expect(both.map(lines => short(lines).at(-1))).toEqual([
       'web@91d5815f: done running',
-      'web@91d5815f: web: a start is under way | try again when it is over (WORKLOAD_BUSY)',
+      'web: web: a start is under way | try again when it is over (WORKLOAD_BUSY)',
     ]);
   });
 
@@ -607,6 +607,14 @@ describe('output and console', () => {
       if (heard.join('').includes('ROOT')) break;
     }
     expect(heard.join('')).toBe('login: ROOT\n');
+  });
+
+  test('and so does what the agent in its guest answers', async () => {
+    const here = new TestAppliance();
+    await here.run('start', ['web'], at(ALPHA.id));
+    expect(await here.workloads.guest('web', { ask: 'ping' }, signal)).toEqual({ version: '7.2.22' });
+    expect(here.agents.received.at(-1)).toBe('/v1/workloads/uuid-web/guest {"ask":"ping"}@91d5815f');
+    expect(here.agents.links).toBe(0);
   });
 
   test('of a caller who leaves are closed at the agent', async () => {

@@ -7,7 +7,7 @@ const text = (data: Uint8Array): string => new TextDecoder().decode(data);
 const GREETING =
   '{"QMP": {"version": {"qemu": {"micro": 22, "minor": 2, "major": 7}, "package": ""}, "capabilities": []}}\r\n';
 const VERSION = { major: 7, minor: 2, micro: 22, package: '' };
-const READY = '{"return": {}, "id": 0}\r\n';
+const READY = '{"return": {}}\r\n';
 
 /** Actions with their bytes as text. */
 function shown(actions: readonly QmpAction[]): unknown[] {
@@ -24,7 +24,7 @@ describe('the handshake', () => {
   test('the greeting is answered with qmp_capabilities; when QEMU has taken that, commands may go out', () => {
     const session = new QmpSession();
     expect(shown(session.feed(bytes(GREETING)))).toEqual([
-      { kind: 'send', bytes: '{"execute":"qmp_capabilities","id":0}\n' },
+      { kind: 'send', bytes: '{"execute":"qmp_capabilities"}\n' },
     ]);
     expect(session.feed(bytes(READY))).toEqual([{ kind: 'ready', version: VERSION }]);
   });
@@ -40,13 +40,23 @@ describe('the handshake', () => {
   test('a refusal ends it', () => {
     const session = new QmpSession();
     session.feed(bytes(GREETING));
-    expect(session.feed(bytes('{"id": 0, "error": {"class": "GenericError", "desc": "no"}}\n'))).toEqual([
+    expect(session.feed(bytes('{"error": {"class": "GenericError", "desc": "no"}}\n'))).toEqual([
       { kind: 'broken', reason: 'it refused qmp_capabilities: no' },
     ]);
   });
 
   test('a second greeting and a second answer change nothing', () => {
     expect(readySession().feed(bytes(GREETING + READY))).toEqual([]);
+  });
+
+  test('what comes without an id afterwards is no answer of anybody', () => {
+    const session = readySession();
+    const { id } = session.command('stop');
+    const throttled = '{"error": {"class": "OperationThrottled", "desc": "More than 100 requests"}}\n';
+    expect(session.feed(bytes(`${throttled}{"return": {}}\n`))).toEqual([]);
+    expect(session.feed(bytes(`{"return": {}, "id": ${id}}\n`))).toEqual([
+      { kind: 'returned', id, value: {} },
+    ]);
   });
 
   test('an answer to the handshake before a greeting is passed over', () => {

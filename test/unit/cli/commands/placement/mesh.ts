@@ -1,39 +1,7 @@
-import { Command, CommanderError } from 'commander';
-import { asPxenError, ERROR_KINDS } from '../../../../../src/base/error.ts';
-import { addPlacement } from '../../../../../src/cli/nouns/placement.ts';
-import { printError } from '../../../../../src/cli/output/terminal.ts';
-import { screen } from '../../screen.ts';
-
-/** What a command came back with. */
-export interface Ran {
-  readonly status: number;
-  readonly out: string;
-  /** Problems and warnings, without the folder's name. */
-  readonly err: string;
-}
+import { meshUnder, type Ran } from '../../mesh.ts';
 
 /** A placement command as the shell would run it; messages come without the folder's name. */
 export async function meshIn(folder: string, argv: readonly string[]): Promise<Ran> {
-  const seen = screen({ root: '/', columns: 60 });
-  let status = 0;
-  const program = new Command('mesh').option('--json').exitOverride();
-  addPlacement(program, async (command, action) => {
-    status = await action({ ...seen.context, json: command.optsWithGlobals()['json'] === true });
-  });
-  const everyone = (command: Command): Command[] => [command, ...command.commands.flatMap(everyone)];
-  for (const command of everyone(program))
-    command.exitOverride().configureOutput({
-      writeErr: text => {
-        seen.err += text;
-      },
-    });
-  try {
-    await program.parseAsync(argv, { from: 'user' });
-  } catch (thrown) {
-    if (thrown instanceof CommanderError) return { status: 2, out: seen.out, err: seen.err };
-    const error = asPxenError(thrown);
-    status = ERROR_KINDS[error.code].exit;
-    printError(seen.context.terminal, 'mesh', error);
-  }
-  return { status, out: seen.out, err: seen.err.replaceAll(`${folder}/`, '') };
+  const ran = await meshUnder('/', ...argv);
+  return { ...ran, err: ran.err.replaceAll(`${folder}/`, '') };
 }

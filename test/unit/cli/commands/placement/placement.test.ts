@@ -3,8 +3,9 @@ import { mkdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { SEED_FILES, SEED_RULES } from '../../../domain/placement/rules-of.ts';
-import { meshIn, type Ran } from './mesh.ts';
+import { CURVE_COSTS, SEED_COSTS, SEED_FILES, SEED_RULES } from '../../../domain/placement/rules-of.ts';
+import type { Ran } from '../../mesh.ts';
+import { meshIn } from './mesh.ts';
 
 const GiB = 2 ** 30;
 let folder = '';
@@ -41,6 +42,17 @@ describe('mesh cost eval', () => {
       parts: { vms: 2, vcpus: 7.5, memory: 10, devices: {}, offset: 1000 },
     });
   });
+
+  test.each(SEED_COSTS)(
+    '%s with %d VMs, %d vCPUs, %d GiB, %j costs %d',
+    async (id, vms, vcpus, memory, devices, total) => {
+      const used = Object.entries(devices).flatMap(([type, count]) => ['--device', `${type}=${count}`]);
+      const bytes = String(Math.round(memory * GiB));
+      const words = ['--function', id, '--vms', `${vms}`, '--vcpus', `${vcpus}`, '--memory', bytes, ...used];
+      const { status, out } = await evaluate(...words, '--json');
+      expect([status, JSON.parse(out).total]).toEqual([0, total === Infinity ? 'Infinity' : total]);
+    },
+  );
 
   test('Infinity is a text in JSON, in the total and in the parts', async () => {
     const { out, status } = await evaluate(
@@ -124,6 +136,12 @@ describe('mesh cost eval', () => {
 });
 
 describe('mesh cost curve', () => {
+  test.each(CURVE_COSTS)('%s of %j is %j', async (curve, inputs, costs) => {
+    const { status, out } = await mesh('cost', 'curve', curve, '--json', '--', ...inputs.map(String));
+    const wanted = costs.map(cost => (cost === Infinity ? 'Infinity' : cost));
+    expect([status, JSON.parse(out)]).toEqual([0, wanted]);
+  });
+
   test('prints the values in the order of the inputs', async () => {
     const curve = '{ curve: "hard-soft", soft: 1.0, hard: 2.0 }';
     expect(JSON.parse((await mesh('cost', 'curve', curve, '3', '2', '0', '1', '1.5', '--json')).out)).toEqual(
@@ -276,8 +294,8 @@ describe('mesh place', () => {
           { name: 'big', host: null, reasons: ['a: disabled', 'b: 9 vCPUs do not fit: it has 4'] },
         ],
         placed: 1,
-        cost: 7,
-        oneByOne: { placed: 1, cost: 7 },
+        cost: 12,
+        oneByOne: { placed: 1, cost: 12 },
       },
     ]);
     expect((await mesh('place', '--snapshot', snapshot)).out).toBe(
@@ -290,7 +308,7 @@ describe('mesh place', () => {
         '  a: disabled',
         '  b: 9 vCPUs do not fit: it has 4',
         '',
-        '1 of 2 VMs placed, all hosts together cost 7, as one by one',
+        '1 of 2 VMs placed, all hosts together cost 12, as one by one',
         '',
       ].join('\n'),
     );

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { afterEach, expect, test } from 'vitest';
+import type { GuestAnswer, GuestRequest } from '../../../../../src/api/guest.ts';
 import { commandLine } from '../../../../../src/cli/commandline.ts';
 import { type FakePxend, fakePxend } from '../../pxend.ts';
 import { screen } from '../../screen.ts';
@@ -47,6 +48,24 @@ const MAIL = running(
 );
 const SERIAL = '[    0.000000] Linux version 6.1.0\r\ndb login:';
 
+const base64 = (text: string): string => Buffer.from(text).toString('base64');
+const GUEST: Readonly<Partial<Record<GuestRequest['ask'], GuestAnswer>>> = {
+  info: {
+    version: '7.2.22',
+    hostName: 'web.example',
+    os: 'Debian GNU/Linux 12 (bookworm)',
+    interfaces: [
+      { name: 'lo', addresses: ['127.0.0.1/8'] },
+      { name: 'eth0', mac: '52:54:00:1a:b9:49', addresses: ['10.77.0.140/24'] },
+    ],
+  },
+  exec: {
+    exitCode: 1,
+    output: base64('6.1.0-56-amd64\n'),
+    errors: base64('cat: /missing: No such file or directory\n'),
+  },
+};
+
 /** What a command prints, errors last, where those workloads are. */
 async function printed(words: readonly string[]): Promise<string> {
   const [, , verb = ''] = words;
@@ -56,6 +75,7 @@ async function printed(words: readonly string[]): Promise<string> {
     workloads: [view('db'), MAIL, WEB],
     run: [{ workload: name, node: TULIP.id, done: verb === 'start' ? { status } : {} }],
     output: [SERIAL],
+    guest: request => GUEST[request.ask] ?? {},
   });
   const seen = screen({ root: pxend.root, ...(verb === 'logs' && { columns: 80 }) });
   const mesh = commandLine(async (_command, action) => {
@@ -79,7 +99,7 @@ test('the commands that the page shows print what it says', async () => {
     for (const [index, command] of commands.entries())
       expect(outputs[index]).toBe(await printed(command.split(' ')));
   }
-  expect(blocks.length).toBe(5);
+  expect(blocks.length).toBe(6);
 });
 
 test('it names every command, and no other', () => {

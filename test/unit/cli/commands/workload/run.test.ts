@@ -5,6 +5,7 @@ import { asPxenError, PxenError } from '../../../../../src/base/error.ts';
 import { type RunOptions, workloadRun } from '../../../../../src/cli/commands/workload/run.ts';
 import { type FakePxend, fakePxend, type Play } from '../../pxend.ts';
 import { screen } from '../../screen.ts';
+import { KVM_HOST } from '../host/views.ts';
 import { NODES, ROSE, running, TULIP, told, view } from './views.ts';
 
 let pxend: FakePxend | undefined;
@@ -29,7 +30,7 @@ async function run(
   options: Partial<RunOptions> = {},
   around: Around = {},
 ): Promise<Seen> {
-  pxend = await fakePxend({ nodes: NODES, workloads: KNOWN, ...play });
+  pxend = await fakePxend({ nodes: NODES, workloads: KNOWN, hosts: [[KVM_HOST]], ...play });
   const seen = screen({ root: pxend.root, ...around });
   const asked = { workloads: ['web'], timeout: 20, dryRun: false, ...options };
   const status = await workloadRun(seen.context, verb, asked).catch((thrown: unknown) => {
@@ -52,6 +53,8 @@ describe('what pxend is asked', () => {
     ['a start', 'start', {}, { workloads: ['web'] }],
     ['a node by its name', 'start', { node: 'rose' }, { node: ROSE.id }],
     ['a node by one of its cards', 'download', { node: '52:54:00:77:00:02' }, { node: ROSE.id }],
+    ['a libvirt host by its name', 'start', { node: 'kvm1' }, { node: KVM_HOST.id }],
+    ['a libvirt host by its id', 'start', { node: '6b766d31' }, { node: KVM_HOST.id }],
     ['a uuid becomes the name', 'start', { workloads: ['uuid-db'] }, { workloads: ['db'] }],
     ['several', 'start', { workloads: ['web', 'd?'] }, { workloads: ['web', 'db'] }],
     ['the time for the guest', 'stop', { timeout: 0 }, { timeoutSeconds: 0 }],
@@ -312,6 +315,8 @@ describe('on a terminal', () => {
   });
 });
 
+const PARTS = { vms: 1, vcpus: 0.5, memory: 1, devices: {}, offset: 0 };
+
 describe('a dry run', () => {
   const argv = ['qemu-system-x86_64', '-name', "it's web", '-m', '4096M'];
 
@@ -340,6 +345,57 @@ describe('a dry run', () => {
       out: '# web\nqemu a\n',
       err: 'mesh: db: QEMU did not start\n  f:1: x\n',
     });
+  });
+
+  const costs = [
+    { host: 'rose', total: 'Infinity', parts: { ...PARTS, memory: 'Infinity' } },
+    { host: 'tulip', total: 3.5, parts: { ...PARTS, devices: { fpga: 1 } } },
+  ];
+  const reasons = ['rose: its cost function has no price for memory at 9.0 GiB'];
+  const decision = (workload: string, host: string | null): object =>
+    on(workload, { placement: { workload, host, node: TULIP.id, reasons, costs } });
+  const TABLE = [
+    '#',
+    '# HOST   COST      VMS  VCPUS  MEMORY    DEVICES  OFFSET  SPREAD',
+    '# rose   Infinity  1    0.5    Infinity  -        0       -',
+    '# tulip  3.5       1    0.5    1         fpga 1   0       -',
+    '#',
+    '# rose: its cost function has no price for memory at 9.0 GiB',
+  ];
+
+  test('where it would go and why stands before the argv, so that a shell skips it', async () => {
+    const lines = [decision('web', 'tulip'), on('web', { done: { argv } })];
+    expect(await run('start', { run: lines }, { dryRun: true }, { columns: 80 })).toEqual({
+      status: 0,
+      out: ['# web goes to tulip', ...TABLE, "qemu-system-x86_64 -name 'it'\\''s web' -m 4096M", ''].join(
+        '\n',
+      ),
+      err: '',
+    });
+  });
+
+  test('what fits nowhere has its costs too', async () => {
+    const lines = [decision('web', null), failed('web', 'PLACEMENT_REFUSED', reasons)];
+    expect(await run('start', { run: lines }, { dryRun: true })).toEqual({
+      status: 1,
+      out: ['# web fits nowhere', ...TABLE, ''].join('\n'),
+      err: `mesh: web: QEMU did not start\n  ${reasons[0]}\n`,
+    });
+  });
+
+  test('--json has the decision with every cost by part', async () => {
+    const refused = failed('db', 'PLACEMENT_REFUSED');
+    const lines = [decision('web', 'tulip'), decision('db', null), on('web', { done: { argv } }), refused];
+    const seen = await run('start', { run: lines }, { dryRun: true, workloads: ['web,db'] }, { json: true });
+    expect(
+      seen.out
+        .trim()
+        .split('\n')
+        .map(line => JSON.parse(line)),
+    ).toEqual([
+      { workload: 'web', node: TULIP.id, argv, placement: { host: 'tulip', reasons, costs } },
+      { ...refused, placement: { host: null, reasons, costs } },
+    ]);
   });
 
   test('--json is the argv as a list', async () => {
@@ -374,6 +430,8 @@ describe('what can go wrong', () => {
   test.each<[string, Play, Partial<RunOptions>, string]>([
     ['an unknown workload', {}, { workloads: ['wep'] }, 'NOT_FOUND no workload wep; did you mean web?'],
     ['an unknown node', {}, { node: 'tulib' }, 'NOT_FOUND no node tulib; did you mean tulip?'],
+    ['an unknown libvirt host', {}, { node: 'kvm2' }, 'NOT_FOUND no node kvm2; did you mean kvm1?'],
+    ['no such node at all', {}, { node: 'x' }, 'NOT_FOUND no node x; mesh node info lists all'],
     [
       'pxend refuses it as a whole',
       { refuse: new PxenError('WORKLOAD_INVALID', 'no', { details: ['why'] }) },

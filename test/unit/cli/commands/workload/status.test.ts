@@ -3,6 +3,7 @@ import type { WorkloadView } from '../../../../../src/api/workloads.ts';
 import { workloadStatus } from '../../../../../src/cli/commands/workload/status.ts';
 import { type FakePxend, fakePxend } from '../../pxend.ts';
 import { screen } from '../../screen.ts';
+import { KVM_HOST } from '../host/views.ts';
 import { NODES, NOW, running, view } from './views.ts';
 
 let pxend: FakePxend | undefined;
@@ -16,7 +17,7 @@ async function status(
   words: string[] = [],
   around: Parameters<typeof screen>[0] = {},
 ): Promise<string> {
-  pxend = await fakePxend({ nodes: NODES, workloads });
+  pxend = await fakePxend({ nodes: NODES, workloads, hosts: [[KVM_HOST]] });
   const seen = screen({ root: pxend.root, ...around });
   expect(await workloadStatus(seen.context, { workloads: words })).toBe(0);
   return seen.out;
@@ -73,6 +74,26 @@ describe('mesh workload status', () => {
         '',
       ].join('\n'),
     );
+  });
+
+  test('shows its host, what that costs, its devices, and how its guest is reached behind the host', async () => {
+    const placed = running(
+      'web',
+      {
+        devices: [{ id: 1, type: 'nvidia-gpu', address: '0000:01:02.0' }],
+        guest: { agent: 'answers', addresses: ['192.168.7.123/24', 'fe80::1/64'] },
+      },
+      { host: 'kvm1', cost: 'Infinity' },
+    );
+    const lines = (await status([placed])).split('\n');
+    expect(lines.filter(line => /^(host|device|reached)/.test(line))).toEqual([
+      'host        kvm1, costs Infinity with all that is on it',
+      'device 1    nvidia-gpu at 0000:01:02.0',
+      'reached at  10.1.0.5, port 9123, for 192.168.7.123',
+    ]);
+    const elsewhere = { ...placed, host: 'tulip', cost: undefined };
+    await pxend?.stop();
+    expect(await status([elsewhere])).not.toContain('reached at');
   });
 
   test('shows how one ended, with its last output, which cannot steer the terminal', async () => {

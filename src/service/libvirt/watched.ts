@@ -1,0 +1,102 @@
+import type { Clock } from '../../base/ports.ts';
+import type { DomainSight } from '../../domain/vm/libvirt/look.ts';
+import type { Usage, WorkloadState, WorkloadStatus } from '../../domain/workload/status.ts';
+import { type Note, parseNote } from './note.ts';
+
+/** A domain that pxen started, with what it noted then. */
+export interface OwnDomain {
+  readonly sight: DomainSight;
+  readonly note: Note;
+}
+
+/** What was seen of a domain the last time. Times in milliseconds. */
+interface Before {
+  readonly state: WorkloadState;
+  readonly since: number;
+  readonly cpuSeconds: number | undefined;
+  readonly at: number;
+  readonly output: string;
+}
+
+/**
+ * A domain of ours carries the uuid of its workload, and has the uuid that is made of it: a clone has the first and not
+ * the second.
+ */
+export function ownDomain(sight: DomainSight, rfcUuid: (uuid: string) => string): OwnDomain | undefined {
+  const { mark } = sight;
+  if (mark?.run === undefined || rfcUuid(mark.workload) !== sight.uuid) return undefined;
+  const note = parseNote(mark.run);
+  return note?.status.uuid === mark.workload ? { sight, note } : undefined;
+}
+
+/** Turns what libvirt says now and what it said before into the statuses that a node would report. */
+export class Watched {
+  readonly #clock: Clock;
+  #before = new Map<string, Before>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** `output`: the last lines of the log of one that has just ended. What ended in a former boot of the host is no more. */
+  async statuses(
+    domains: readonly OwnDomain[],
+    bootId: string,
+    output: (note: Note) => Promise<string>,
+  ): Promise<WorkloadStatus[]> {
+    const here = domains.filter(({ note, sight }) => sight.life.state !== 'ended' || note.bootId === bootId);
+    const seen = new Map<string, Before>();
+    const statuses: WorkloadStatus[] = [];
+    for (const own of here) {
+      const before = this.#before.get(own.note.status.uuid);
+      const now = await this.#look(own, before, output);
+      seen.set(own.note.status.uuid, now);
+      statuses.push(this.#status(own, before, now));
+    }
+    this.#before = seen;
+    return statuses;
+  }
+
+  async #look(
+    { note, sight: { life, usage } }: OwnDomain,
+    before: Before | undefined,
+    output: (note: Note) => Promise<string>,
+  ): Promise<Before> {
+    const isSame = before?.state === life.state;
+    // Of one that was not seen before, nobody knows better than the start.
+    const since = isSame ? before.since : before ? this.#clock.now() : note.status.since;
+    const text = life.state !== 'ended' ? '' : isSame ? before.output : await output(note);
+    return {
+      state: life.state,
+      since,
+      cpuSeconds: usage?.cpuSeconds,
+      at: this.#clock.elapsed(),
+      output: text,
+    };
+  }
+
+  #status(
+    { note, sight: { life, usage } }: OwnDomain,
+    before: Before | undefined,
+    now: Before,
+  ): WorkloadStatus {
+    const { end, problem, state } = life;
+    return {
+      ...note.status,
+      state,
+      since: now.since,
+      usage: usage && state !== 'ended' ? { ...usage, cpuPercent: shareOf(usage, before, now) } : undefined,
+      end: end === undefined ? undefined : { reason: end, output: now.output },
+      problem: problem ?? note.status.problem,
+    };
+  }
+}
+
+function shareOf(
+  { cpuSeconds }: Pick<Usage, 'cpuSeconds'>,
+  before: Before | undefined,
+  { at }: Before,
+): number | undefined {
+  if (before?.cpuSeconds === undefined || at <= before.at) return undefined;
+  return Math.max(0, ((cpuSeconds - before.cpuSeconds) / (at - before.at)) * 100_000);
+}
