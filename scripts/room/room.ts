@@ -15,6 +15,16 @@ export interface MeshResult {
   readonly stderr: string;
 }
 
+/** Without no_timer_check Linux panics at times where the computer is so busy that an emulated clock misses its ticks. */
+const CONFIG = `
+interface: ${BRIDGE}
+dhcp:
+  pool: [10.77.0.100-10.77.0.199]
+boot:
+  console: [ttyS0]
+  arguments: quiet no_timer_check
+`;
+
 let rooms = 0;
 
 /**
@@ -40,10 +50,7 @@ export class Room {
     this.network.open();
     mkdirSync(this.logs, { recursive: true });
     this.advertiseIn(this.network.namespace, BRIDGE);
-    this.write(
-      'etc/pxen/pxen.yaml',
-      `interface: ${BRIDGE}\ndhcp:\n  pool: [10.77.0.100-10.77.0.199]\nboot:\n  console: [ttyS0]\n`,
-    );
+    this.write('etc/pxen/pxen.yaml', CONFIG);
   }
 
   get logs(): string {

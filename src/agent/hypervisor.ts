@@ -1,4 +1,6 @@
 import { messageOf } from '../base/error.ts';
+import type { Engine } from '../domain/vm/capabilities.ts';
+import { installedEngines } from '../domain/vm/launches.ts';
 import type { WorkloadStatus } from '../domain/workload/status.ts';
 import { systemClock } from '../io/clock.ts';
 import { exec } from '../io/exec.ts';
@@ -75,6 +77,11 @@ export class Hypervisor {
 
   statuses(): WorkloadStatus[] {
     return this.#workloads.statuses();
+  }
+
+  /** What workloads can run with on this node, as it is right now. */
+  engines(): Engine[] {
+    return installedEngines(isOnPath);
   }
 
   /** Finds out what takes a while, so that the first start need not wait for it. */

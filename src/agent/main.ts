@@ -5,9 +5,7 @@ import { parseArgs } from 'node:util';
 import { asPxenError, messageOf, PxenError } from '../base/error.ts';
 import { VERSION } from '../base/version.ts';
 import { MARK_PATH, parseMark } from '../domain/overlay/mark.ts';
-import { installedEngines } from '../domain/vm/launches.ts';
 import { WORKLOADS_FOLDER } from '../domain/vm/statefiles.ts';
-import type { WorkloadStatus } from '../domain/workload/status.ts';
 import { systemClock } from '../io/clock.ts';
 import { exec } from '../io/exec.ts';
 import { sha256 } from '../io/sha256.ts';
@@ -15,7 +13,6 @@ import { NodeAgent } from './agent.ts';
 import { type AgentConfig, parseAgentConfig } from './config.ts';
 import { gatherFacts, gatherLoad } from './facts/gather.ts';
 import type { Addresses } from './facts/network.ts';
-import { isOnPath } from './facts/programs.ts';
 import { reportSender } from './host0.ts';
 import type { Hypervisor } from './hypervisor.ts';
 import { findIdentity, type Identity } from './identity.ts';
@@ -50,7 +47,7 @@ async function run(root: string): Promise<void> {
       random: Math.random,
       send: reportSender(config.host0, config.token),
       identity: () => findIdentity(tree, sha256),
-      state: identity => stateOf(tree, identity, probe, hypervisor?.statuses() ?? []),
+      state: identity => stateOf(tree, identity, probe, hypervisor),
       probe: async () => {
         await probe.result();
         hypervisor?.warmUp();
@@ -80,13 +77,13 @@ function stateOf(
   tree: Tree,
   identity: Identity,
   { found }: Probe,
-  workloads: readonly WorkloadStatus[],
+  hypervisor: Hypervisor | undefined,
 ): NodeState {
   const around = {
     addresses: addresses(),
     nodeVersion: process.version,
     agentVersion: VERSION,
-    engines: installedEngines(isOnPath),
+    engines: hypervisor?.engines(),
     ...found,
   };
   return {
@@ -96,7 +93,7 @@ function stateOf(
     load: gatherLoad(tree),
     sshHostKey: tree.text('/etc/ssh/ssh_host_ed25519_key.pub'),
     overlay: parseMark(tree.text(MARK_PATH) ?? ''),
-    workloads,
+    workloads: hypervisor?.statuses() ?? [],
   };
 }
 

@@ -3,7 +3,7 @@ import type { PxenError } from '../base/error.ts';
 import { ACCEL_POLICIES } from '../domain/workload/facts.ts';
 import { MAX_WORKLOAD_BYTES } from '../domain/workload/lines.ts';
 import { errorBodySchema } from './error.ts';
-import { pciAddressSchema } from './values.ts';
+import { count, pciAddressSchema } from './values.ts';
 import { MOST_WORKLOADS, workloadStatusSchema } from './workload-status.ts';
 
 /**
@@ -40,16 +40,37 @@ export function agentGuestPath(uuid: string): string {
   return AGENT_PATHS.guest.replace(':uuid', encodeURIComponent(uuid));
 }
 
-/** What can be done with a workload on a node. `restart` stops and starts with the same configuration. */
-export const VERBS = ['download', 'start', 'stop', 'soft-stop', 'pause', 'resume', 'restart'] as const;
+/**
+ * What can be done with a workload on a node. `restart` stops and starts with the same configuration; `balloon` tells or
+ * changes how much memory its guest has; `replace` gives the running machine another file for one of its volumes.
+ */
+export const VERBS = [
+  'download',
+  'start',
+  'stop',
+  'soft-stop',
+  'pause',
+  'resume',
+  'restart',
+  'balloon',
+  'replace',
+] as const;
 export type Verb = (typeof VERBS)[number];
 
 const uuid = z.string().min(1).max(64);
 
+/** What some verbs need beside the workload. */
+export const verbDetails = {
+  /** Of balloon: bytes that the guest shall have; absent: it is only asked. */
+  memory: count.optional(),
+  /** Of replace: `<id>` of `platform.volume.<id>`. */
+  volume: count.optional(),
+};
+
 export const agentRunSchema = z.object({
   verb: z.enum(VERBS),
   uuid,
-  /** Of download, start and restart: the file as it is on host0; the agent judges it anew. */
+  /** Of download, start, restart and replace: the file as it is on host0; the agent judges it anew. */
   config: z.object({ file: z.string().max(4096), text: z.string().max(MAX_WORKLOAD_BYTES) }).optional(),
   /** Of start and restart: the PCI devices of the node that host0 has set aside for it. */
   devices: z
@@ -61,10 +82,11 @@ export const agentRunSchema = z.object({
   accel: z.enum(ACCEL_POLICIES).default('kvm'),
   /** uuids of all other workloads of this appliance. */
   otherUuids: z.array(uuid).max(65_536).default([]),
-  /** How long the guest may take to shut down, for stop, soft-stop and restart. */
+  /** How long the guest may take to shut down, for stop, soft-stop and restart; to give a volume up, for replace. */
   timeoutSeconds: z.number().nonnegative().max(3600).default(20),
   /** Of start: judge and render, change nothing. */
   dryRun: z.boolean().default(false),
+  ...verbDetails,
 });
 
 export type AgentRun = z.infer<typeof agentRunSchema>;

@@ -69,6 +69,7 @@ export const workloadStatusSchema = z.object({
   guest: z
     .object({ agent: z.enum(['answers', 'silent']), addresses: z.array(z.string().max(64)).max(64) })
     .optional(),
+  guestMemory: bytes.optional(),
   usage: usageSchema.optional(),
   end: z
     .object({

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { PROBLEM_CODES } from '../domain/workload/problem.ts';
-import { agentLineSchema, VERBS } from './agent.ts';
+import { agentLineSchema, VERBS, verbDetails } from './agent.ts';
 import { costNumberSchema, placementViewSchema } from './placement.ts';
 import { machineIdSchema } from './values.ts';
 import { workloadStatusSchema } from './workload-status.ts';
@@ -61,6 +61,7 @@ export const workloadRunSchema = z.object({
   node: machineIdSchema.optional(),
   timeoutSeconds: z.number().nonnegative().max(3600).default(20),
   dryRun: z.boolean().default(false),
+  ...verbDetails,
 });
 
 export type WorkloadRun = z.infer<typeof workloadRunSchema>;

@@ -151,7 +151,9 @@ function openWorkloads(base: Foundation): {
 } {
   const { config, database, names, places, registry, common } = base;
   const named = <T extends { id: MachineId }>(host: T): T => ({ ...host, name: names.of(host.id) });
-  const hosts = (): readonly Host[] => [...registry.hosts().map(named), ...libvirt.hosts()];
+  // A machine that contrives to have the id of a libvirt host is none itself, nor has it a say in what runs there.
+  const isNode = ({ id }: { id: MachineId }): boolean => !placement.isLibvirt(id);
+  const hosts = (): readonly Host[] => [...registry.hosts().filter(isNode).map(named), ...libvirt.hosts()];
   const libvirt: LibvirtHosts = openLibvirt(base, {
     records: () => placement.libvirtHosts(),
     heard: id => workloads.heard(id),
@@ -171,7 +173,7 @@ function openWorkloads(base: Foundation): {
     hosts,
     host: id => {
       const host = registry.host(id);
-      return host ? named(host) : libvirt.host(id);
+      return host && isNode(host) ? named(host) : libvirt.host(id);
     },
     links: new SshLinks({ ...sshTo(base), socket: AGENT_SOCKET, clock: common.clock }),
     libvirt,

@@ -1,4 +1,4 @@
-/** A relay agent with many clients behind it: DISCOVER to ACK for each, prints a `DhcpResult` as JSON. `dhcp-load.ts SERVER RELAY CLIENTS` */
+/** A relay agent with many clients behind it: DISCOVER to ACK for each, prints a `DhcpResult` as JSON. `dhcp-load.ts SERVER RELAY CLIENTS [FIRST]` */
 import { createSocket } from 'node:dgram';
 
 export interface DhcpResult {
@@ -16,7 +16,7 @@ const TIMEOUT = 500;
 const LIMIT = 60_000;
 const TYPE = { discover: 1, offer: 2, request: 3, ack: 5, nak: 6 } as const;
 
-const [server = '', relay = '', count = '0'] = process.argv.slice(2);
+const [server = '', relay = '', count = '0', first = '0'] = process.argv.slice(2);
 const clients = Number(count);
 const giaddr = relay.split('.').map(Number);
 const socket = createSocket({
@@ -31,7 +31,8 @@ interface Conversation {
 }
 const open = new Map<number, Conversation>();
 const given = new Set<number>();
-let next = 0;
+let next = Number(first);
+const end = next + clients;
 let complete = 0;
 let duplicates = 0;
 let naks = 0;
@@ -56,7 +57,7 @@ function send(client: number, bytes: Buffer): void {
 }
 
 function begin(): void {
-  if (next < clients) send(next, packet(next++, [53, 1, TYPE.discover]));
+  if (next < end) send(next, packet(next++, [53, 1, TYPE.discover]));
 }
 
 /** Value of an option, or undefined. */

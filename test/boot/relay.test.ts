@@ -37,6 +37,7 @@ dhcp:
       address: 10.88.0.50
 boot:
   console: [ttyS0]
+  arguments: quiet no_timer_check
 `,
     );
     relay.open('10.77.0.3/24');

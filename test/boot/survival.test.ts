@@ -21,26 +21,29 @@ const machine = (number: number, more: Partial<MachineSpec> = {}): MachineSpec =
 
 describe('other ways to start', () => {
   const room = new Room();
+  let bios: RoomProcess;
+  let uefi: RoomProcess;
   beforeAll(async () => {
     room.open();
     room.installImage(imageFolder());
     await room.startPxend();
+    bios = room.powerOn(machine(4, { firmware: 'bios-chain' }));
+    uefi = room.powerOn(machine(1, { firmware: 'uefi-http', memory: 1024 }));
   });
   afterAll(() => room.close());
 
   test('a BIOS machine loads undionly.kpxe by TFTP, and what that asks for boots it to the agent', async () => {
-    const bios = room.powerOn(machine(4, { firmware: 'bios-chain', cpus: 2 }));
     const [, id = ''] = await bios.saw(/pxen-agent: (\w{8}) reported to/, PATIENCE);
     const node: NodeDetail = JSON.parse((await room.mesh('node', 'info', id, '--json')).stdout);
     const texts = node.boots.flatMap(boot => boot.events).filter(event => event.stage === 'nbp');
     expect(texts.map(event => event.text)).toEqual([expect.stringContaining('undionly.kpxe')]);
-    await bios.stop('SIGKILL');
   });
 
   test('a firmware that speaks HTTP gets its boot program by HTTP and boots to the agent', async () => {
-    const uefi = room.powerOn(machine(1, { firmware: 'uefi-http', memory: 1024, cpus: 2 }));
     const [, id = ''] = await uefi.saw(/pxen-agent: (\w{8}) reported to/, PATIENCE);
-    console.log(`uefi-http: power-on to agent ${((performance.now() - uefi.startedAt) / 1000).toFixed(1)} s`);
+    console.log(
+      `uefi-http: power-on to agent ${((performance.now() - uefi.startedAt) / 1000).toFixed(1)} s (two at once)`,
+    );
     const node: NodeDetail = JSON.parse((await room.mesh('node', 'info', id, '--json')).stdout);
     const { events = [] } = node.boots.at(-1) ?? {};
     expect([...new Set(events.map(event => event.stage))]).toEqual([...BOOT_STAGES]);

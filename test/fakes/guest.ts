@@ -58,6 +58,11 @@ export class FakeGuest {
     return this.#socket !== undefined && !this.#socket.destroyed && !this.#socket.readableEnded;
   }
 
+  /** Bytes that it has said and that nobody took yet. */
+  get unread(): number {
+    return this.#socket?.writableLength ?? 0;
+  }
+
   async close(): Promise<void> {
     this.hangUp();
     await new Promise(resolve => this.#server.close(resolve));

@@ -10,7 +10,7 @@ import type { StartPorts, VolumeStore } from '../../src/agent/workload/starting.
 import { Taps } from '../../src/agent/workload/taps.ts';
 import { PxenError } from '../../src/base/error.ts';
 import type { ProcessMark } from '../../src/domain/vm/launch.ts';
-import type { Workload } from '../../src/domain/workload/workload.ts';
+import type { Volume, Workload } from '../../src/domain/workload/workload.ts';
 import type { Exec, Execution } from '../../src/io/exec.ts';
 import { sha1 } from '../../src/io/sha1.ts';
 import { sha256 } from '../../src/io/sha256.ts';
@@ -30,6 +30,13 @@ export class FakeQemu {
   obeys = true;
   /** A QEMU that hangs answers nothing and does not quit. */
   hangs = false;
+  /** Bytes that its guest has. */
+  guestMemory = 512 * 1024 ** 2;
+  hasBalloonDriver = true;
+  /** The file in its drive; undefined: that of the start. */
+  medium: string | undefined;
+  /** Its guest has it mounted. */
+  keepsMedium = false;
   /** In the D state of the kernel: not even SIGKILL ends it. */
   isStuck = false;
   isAlive = true;
@@ -50,7 +57,7 @@ export class FakeQemu {
     const { promise: closed, resolve } = Promise.withResolvers<void>();
     this.#onEvent = onEvent;
     this.#close = resolve;
-    return { closed, close: resolve, execute: command => this.#execute(command) };
+    return { closed, close: resolve, execute: (command, args) => this.#execute(command, args) };
   }
 
   emit(name: string, data: Record<string, unknown> = {}): void {
@@ -81,7 +88,7 @@ export class FakeQemu {
     this.#close?.();
   }
 
-  async #execute(command: string): Promise<unknown> {
+  async #execute(command: string, args: object = {}): Promise<unknown> {
     this.heard.push(command);
     if (this.hangs) throw new PxenError('TIMEOUT', `QEMU did not answer ${command} within 2 s`);
     switch (command) {
@@ -89,6 +96,16 @@ export class FakeQemu {
         return { status: this.status, running: this.status === 'running' };
       case 'query-blockstats':
         return [{ device: 'vol0', stats: { rd_bytes: 4096, wr_bytes: 512 } }];
+      case 'query-balloon':
+        return { actual: this.guestMemory };
+      case 'balloon':
+        if (this.hasBalloonDriver && 'value' in args) this.guestMemory = Number(args.value);
+        return {};
+      case 'blockdev-change-medium':
+        if (this.keepsMedium)
+          throw new PxenError('WORKLOAD_FAILED', "QEMU refused it: Device 'vol0' is locked");
+        if ('filename' in args) this.medium = `${args.filename}`;
+        return {};
       case 'stop':
         return this.#become('paused', 'STOP');
       case 'cont':
@@ -153,6 +170,11 @@ export class FakeVolumes implements VolumeStore {
   async release({ name, volumes }: Workload): Promise<readonly string[]> {
     this.log.push(`release ${name}`);
     return volumes.filter(volume => volume.ephemeral).map(({ path }) => path);
+  }
+
+  async drop({ name }: Workload, { ephemeral, path }: Volume): Promise<boolean> {
+    this.log.push(`drop ${name} ${path}`);
+    return ephemeral;
   }
 
   async paths(): Promise<{ existing: string[]; owned: string[] }> {

@@ -1,24 +1,32 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Duplex, Readable } from 'node:stream';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { speakerIso } from '../../scripts/room/guests/speaker.ts';
+import { imageFolder } from '../../scripts/room/room.ts';
 import { type AgentAnswer, type AgentRun, type AgentStep, agentRunSchema } from '../../src/api/agent.ts';
-import type { PxenError } from '../../src/base/error.ts';
+import { PxenError } from '../../src/base/error.ts';
 import { silentLog } from '../../src/base/ports.ts';
 import { type HostState, libvirtHostId } from '../../src/domain/placement/host.ts';
 import type { Host } from '../../src/domain/workload/host.ts';
 import { systemClock } from '../../src/io/clock.ts';
-import { generateRsaKey, type SshKeyPair } from '../../src/io/keys/openssh.ts';
+import { generateRsaKey, generateSshKey, type SshKeyPair } from '../../src/io/keys/openssh.ts';
 import { sha1 } from '../../src/io/sha1.ts';
 import { sha256 } from '../../src/io/sha256.ts';
 import { SshShell } from '../../src/io/ssh/shell.ts';
 import { LibvirtHosts } from '../../src/service/libvirt/hosts.ts';
+import { guestAgent, whyNoGuestAgent } from '../fixtures/guests/agent.ts';
+import { LINUX_APPEND, linuxInitramfs } from '../fixtures/guests/linux.ts';
 import { Libvirtd, until, whyNoLibvirtd } from './libvirtd.ts';
 
 const reason = whyNoLibvirtd();
 if (reason !== undefined) console.log(`skipped: ${reason}`);
+
+const kernel = join(imageFolder(), 'http/boot/vmlinuz');
+const noGuest =
+  whyNoGuestAgent() ?? (existsSync(kernel) ? undefined : `no ${kernel} (scripts/prepare makes it)`);
+if (noGuest !== undefined) console.log(`the guest agent of a domain is not tested: ${noGuest}`);
 
 const TIMEOUT = { timeout: 60_000 };
 const NAME = 'hv1';
@@ -70,7 +78,8 @@ describe.skipIf(reason !== undefined)('a host with a libvirt URI and no agent, o
   const host = (): Host => hosts.host(ID) as Host;
   const text = (name: string, lines: readonly string[]): string =>
     [
-      ...[`name=${name}`, `uuid=hv-${name}`, 'platform.engine=libvirt', 'platform.memory.size=64M'],
+      ...[`name=${name}`, `uuid=hv-${name}`, 'platform.engine=libvirt'],
+      ...(lines.some(line => line.startsWith('platform.memory.size')) ? [] : ['platform.memory.size=64M']),
       ...['platform.cpu.threads=1', 'platform.cpu.mode=max', ...lines, ''],
     ].join('\n');
   const disc = (iso = 'speaker.iso'): string[] => [
@@ -105,6 +114,17 @@ describe.skipIf(reason !== undefined)('a host with a libvirt URI and no agent, o
     throw new Error(`not refused: ${JSON.stringify(answer)}`);
   }
 
+  async function freeConsole(uuid: string): Promise<Duplex> {
+    for (let tries = 0; ; tries++) {
+      try {
+        return await hosts.console(host(), uuid, AbortSignal.timeout(20_000));
+      } catch (thrown) {
+        if (tries > 50 || !(thrown instanceof PxenError) || thrown.code !== 'WORKLOAD_BUSY') throw thrown;
+        await new Promise(resolve => setTimeout(resolve, 50));
+      }
+    }
+  }
+
   const reported = (name: string): Host['workloads'][number] | undefined =>
     host().workloads.find(status => status.name === name);
 
@@ -137,7 +157,11 @@ describe.skipIf(reason !== undefined)('a host with a libvirt URI and no agent, o
       await until('it is not reported', () => reported('web')?.state === 'running');
       expect(reported('web')?.console).toEqual({ type: 'serial-tcp', port: 7900 });
       const console = await hosts.console(host(), 'hv-web', AbortSignal.timeout(20_000));
+      const second = hosts.console(host(), 'hv-web', AbortSignal.timeout(20_000));
+      await expect(second).rejects.toMatchObject({ code: 'WORKLOAD_BUSY' });
       await says(console, 'hello from hv1');
+      // Whoever comes next gets it, as soon as the end of the one before has come through.
+      await says(await freeConsole('hv-web'), 'hello from hv1');
       await says(
         await hosts.output(
           host(),
@@ -311,6 +335,43 @@ describe.skipIf(reason !== undefined)('a host with a libvirt URI and no agent, o
     expect(daemon.run('ls', '/sys/class/net')).not.toContain(first?.tap ?? '');
   });
 
+  test.skipIf(noGuest !== undefined)(
+    'the agent of a guest is told of, and asked to shut it down',
+    TIMEOUT,
+    async () => {
+      linuxInitramfs(imageFolder(), join(folder, 'agent.gz'), guestAgent);
+      const start = await done('start', 'linux', {
+        lines: [
+          ...[
+            'platform.memory.size=160M',
+            `platform.kernel.image=${kernel}`,
+            `platform.kernel.append=${LINUX_APPEND}`,
+          ],
+          ...[
+            `platform.kernel.initrd=${join(folder, 'agent.gz')}`,
+            'runtime.qga=1',
+            'platform.balloon=deflate-on-oom',
+          ],
+        ],
+      });
+      expect(start.done).toMatchObject({ status: { guest: { agent: 'silent' } } });
+      await until('its agent does not answer', () => reported('linux')?.guest?.agent === 'answers');
+      await done('balloon', 'linux', { memory: 128 * 1024 * 1024 });
+      await until('its balloon does not grow', () => reported('linux')?.guestMemory === 128 * 1024 * 1024);
+      const replacement = await refusal('replace', 'linux', { volume: 0 });
+      expect(replacement).toMatchObject({ message: 'linux: replace needs a pxen-agent, and hv1 has none' });
+      const heard = hosts.output(
+        host(),
+        'hv-linux',
+        { of: 'serial', lines: 0, follow: true },
+        AbortSignal.timeout(40_000),
+      );
+      const said = says(await heard, 'its agent was asked to shut it down');
+      expect((await done('stop', 'linux')).names).toEqual(['shutdown', 'clear']);
+      await said;
+    },
+  );
+
   test('a dry run prints the domain and changes nothing', TIMEOUT, async () => {
     const { answer } = await ask('start', 'dry', { lines: disc(), dryRun: true });
     const argv = 'done' in answer ? answer.done.argv : [];
@@ -338,8 +399,50 @@ describe.skipIf(reason !== undefined)('a host with a libvirt URI and no agent, o
         liveness: 'unreachable',
         problem: `127.0.0.1: its SSH host key is not in ${empty}`,
       });
-      expect(hosts.health()).toBe('libvirt hosts that cannot be reached: hv1');
       expect(host().state).toBe('silent');
+    },
+  );
+
+  test('SSH that does not let pxend in says what to do', TIMEOUT, async () => {
+    const other = await generateRsaKey('somebody');
+    const advice = {
+      unauthorized: 'put the key there',
+      mismatch: '',
+      refused: 'no sshd',
+      unreachable: () => '',
+    };
+    const options = { address: '127.0.0.1', user: 'root', advice, privateKey: async () => other.privateKey };
+    const shell = new SshShell({ ...options, port: door.port, knownHosts: door.knownHosts });
+    await expect(shell.run(['true'], { timeout: 10_000 })).rejects.toMatchObject({
+      code: 'UNAUTHORIZED',
+      details: ['put the key there'],
+    });
+    const foreign = join(folder, 'foreign');
+    const lines = [door.port, 1].map(port => `[127.0.0.1]:${port} ${generateSshKey('x').publicKey}\n`);
+    writeFileSync(foreign, lines.join(''));
+    const misled = new SshShell({ ...options, port: door.port, knownHosts: foreign });
+    await expect(misled.run(['true'], { timeout: 10_000 })).rejects.toMatchObject({
+      code: 'HOST_KEY_MISMATCH',
+    });
+    const nobody = new SshShell({ ...options, port: 1, knownHosts: foreign });
+    await expect(nobody.run(['true'], { timeout: 10_000 })).rejects.toMatchObject({ details: ['no sshd'] });
+    for (const each of [shell, misled, nobody]) each.close();
+  });
+
+  test(
+    'commands share one connection, wait their turn, and are given up when they take too long',
+    TIMEOUT,
+    async () => {
+      const options = { address: '127.0.0.1', port: door.port, user: 'root', knownHosts: door.knownHosts };
+      const shell = new SshShell({ ...options, privateKey: async () => key.privateKey });
+      const numbers = Array.from({ length: 20 }, (_, i) => i);
+      const ends = await Promise.all(numbers.map(i => shell.run(['echo', `it's ${i}`], { timeout: 20_000 })));
+      expect(ends.map(({ stdout }) => stdout)).toEqual(numbers.map(i => `it's ${i}\n`));
+      const end = await shell.run(['sh', '-c', 'cat; exit 3'], { timeout: 20_000, input: 'in' });
+      expect(end).toMatchObject({ exitCode: 3, stdout: 'in' });
+      await expect(shell.run(['sleep', '30'], { timeout: 300 })).rejects.toMatchObject({ code: 'TIMEOUT' });
+      expect((await shell.run(['echo', 'on'], { timeout: 20_000 })).stdout).toBe('on\n');
+      shell.close();
     },
   );
 });

@@ -1,5 +1,6 @@
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { Room } from '../../scripts/room/room.ts';
+import { PROJECT, Room } from '../../scripts/room/room.ts';
 import type { HostView, PlacementView, PlanView, RealmList } from '../../src/api/placement.ts';
 import type { FullReport } from '../../src/api/report.ts';
 import { admit, pretendNode, report, running } from './pretend-nodes.ts';
@@ -287,11 +288,13 @@ describe('with hardware.conf and a realm', () => {
       'alder: takes nothing new; 1 workload left:',
       '  db (running)',
     ]);
-    const waiting = room.mesh('host', 'drain', 'alder', '--wait');
-    await new Promise(resolve => setTimeout(resolve, 500));
+    const words = ['--root', room.root, 'host', 'drain', 'alder', '--wait'];
+    const waiting = room.spawn('drain', [join(PROJECT, 'scripts/mesh'), ...words]);
+    await waiting.saw(/1 workload left/, 30_000);
     loads.delete('alder');
     report(room, ALDER);
-    expect((await waiting).stdout).toMatch(/\nalder: takes nothing new; nothing is left on it\n$/);
+    expect(await waiting.ended()).toBe(0);
+    expect(waiting.output).toMatch(/\nalder: takes nothing new; nothing is left on it\s*$/);
   });
 
   test('what was said of hosts outlives pxend', async () => {

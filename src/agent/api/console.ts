@@ -26,10 +26,10 @@ interface Visitor {
 /** Milliseconds for a connection within the node. */
 const PATIENCE = 5000;
 
-/** Where QEMU serves a serial console. */
+/** Where a serial console is served: by its engine, or by the agent for it. */
 type Port = { readonly host: '127.0.0.1'; readonly port: number } | { readonly path: string };
 
-/** Joins a visitor with the serial console of a workload. QEMU serves one at a time: whoever comes second is told so. */
+/** Joins a visitor with the serial console of a workload. It serves one at a time: whoever comes second is told so. */
 export class ConsoleDoor {
   readonly #ports: ConsolePorts;
   /** Both ends of each console that is open. */
@@ -81,7 +81,7 @@ export class ConsoleDoor {
   }
 
   #join({ head, socket }: Visitor, serial: Socket): void {
-    // Gone meanwhile: QEMU serves one at a time, and this one would keep all others out.
+    // Gone meanwhile: the console serves one at a time, and this one would keep all others out.
     if (socket.destroyed) return void serial.destroy();
     socket.once('close', () => serial.destroy());
     serial.once('close', () => socket.destroy());
@@ -122,7 +122,7 @@ function connected(machine: VirtualMachine, port: Port): Promise<Socket> {
       serial.destroy();
       reject(new PxenError('WORKLOAD_FAILED', `${machine.name}: its console does not answer: ${reason}`));
     };
-    // A QEMU that hangs takes no connections, and the queue of those that wait is short.
+    // An engine that hangs takes no connections, and the queue of those that wait is short.
     serial.setTimeout(PATIENCE, () => refuse(`no connection within ${PATIENCE / 1000} s`));
     serial.once('connect', () => {
       serial.setTimeout(0);

@@ -40,6 +40,8 @@ type Binding = z.infer<typeof bindingsSchema>[number];
 export class Devices {
   readonly #ports: DevicePorts;
   readonly #write: NonNullable<DevicePorts['write']>;
+  /** One after the other: what one has taken the next one sees. */
+  #turn: Promise<unknown> = Promise.resolve();
 
   constructor(ports: DevicePorts) {
     this.#ports = ports;
@@ -63,8 +65,14 @@ export class Devices {
 
   /** Says of each what was done. */
   async take(name: string, wanted: readonly WantedDevice[], folder: StateFolder): Promise<string[]> {
-    this.refuse(name, folder.uuid, wanted);
     if (wanted.length === 0) return [];
+    const taking = this.#turn.then(() => this.#take(name, wanted, folder));
+    this.#turn = taking.catch(() => {});
+    return taking;
+  }
+
+  async #take(name: string, wanted: readonly WantedDevice[], folder: StateFolder): Promise<string[]> {
+    this.refuse(name, folder.uuid, wanted);
     await this.#loadDriver();
     const bindings = wanted.map(({ address }) => ({ address, driver: this.#driverOf(address) }));
     await folder.write('devices', `${JSON.stringify(bindings)}\n`);
@@ -74,12 +82,18 @@ export class Devices {
     );
   }
 
-  /** All that the workload has, whether its last start is known or not. Their addresses. Its engine must be gone. */
+  /**
+   * All that the workload has, whether its last start is known or not. Their addresses. Its engine must be gone. One that
+   * does not come back holds up no other; it stays the workload's, for the next time.
+   */
   async giveBack(folder: StateFolder): Promise<string[]> {
     const bindings = this.#bindingsIn(folder);
     const left = bindings.filter(({ address, driver }) => driver !== VFIO_DRIVER && this.#exists(address));
-    for (const binding of left) await this.#release(binding);
-    if (bindings.length > 0) await folder.write('devices', '[]\n');
+    const stuck: { readonly binding: Binding; readonly thrown: unknown }[] = [];
+    for (const binding of left) await this.#release(binding).catch(thrown => stuck.push({ binding, thrown }));
+    const rest = JSON.stringify(stuck.map(({ binding }) => binding));
+    if (bindings.length > 0) await folder.write('devices', `${rest}\n`);
+    for (const { thrown } of stuck) throw thrown;
     return left.map(({ address }) => address);
   }
 

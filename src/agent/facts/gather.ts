@@ -14,8 +14,8 @@ export interface Surroundings {
   /** Found out after the first report, see probe.ts. */
   readonly kvm: Kvm;
   readonly qemu: string | undefined;
-  /** What it can run workloads with. */
-  readonly engines: readonly Engine[];
+  /** What it can run workloads with. Undefined: not looked yet. */
+  readonly engines: readonly Engine[] | undefined;
 }
 
 export function gatherFacts(tree: Tree, around: Surroundings): Facts {

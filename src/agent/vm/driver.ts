@@ -1,3 +1,4 @@
+import type { Swap } from '../../domain/vm/swap.ts';
 import type { Life } from '../workload/life.ts';
 import type { GuestCommands } from './guest-channel.ts';
 
@@ -45,6 +46,12 @@ export interface Control {
   quit(): Promise<void>;
   /** An answer to QMP's `query-blockstats`. Undefined: this engine does not count. */
   blockStats(): Promise<unknown>;
+  /** Bytes that the guest has now. For one with a balloon. */
+  guestMemory(): Promise<number>;
+  /** Asks the guest to do with so many bytes, or lets it have them again; when, is for its balloon driver to say. */
+  setGuestMemory(bytes: number): Promise<void>;
+  /** What a launcher with `swap` has decided. Milliseconds that the guest has to give up what it holds. */
+  swap?(swap: Swap, patience: number): Promise<void>;
   /** Resolves when there is no connection any more, whoever ended it. Never rejects. */
   readonly closed: Promise<void>;
   /** The machine goes on. */

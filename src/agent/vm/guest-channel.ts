@@ -141,7 +141,10 @@ export class GuestChannel implements GuestCommands {
   }
 }
 
-/** One connection. Never rejects: what is wrong comes as an action. */
+/**
+ * One connection. Never rejects: what is wrong comes as an action. It is read only while an answer is waited for: a guest
+ * that sends and sends fills its own channel, and costs the node nothing.
+ */
 class Link {
   /** By `Clock.elapsed`: when the agent answered last. */
   heardAt = Number.NEGATIVE_INFINITY;
@@ -159,6 +162,7 @@ class Link {
     socket.on('data', bytes => {
       for (const action of this.#session.feed(bytes)) this.#take(action);
     });
+    socket.pause();
     // An error is followed by the end, which is all that matters.
     socket.on('error', () => {});
     socket.once('close', () => {
@@ -180,10 +184,12 @@ class Link {
       });
       this.#answer = action => {
         this.#answer = undefined;
+        this.#socket.pause();
         callOff();
         resolve(action);
       };
       this.#socket.write(question(this.#session));
+      this.#socket.resume();
     });
   }
 

@@ -47,7 +47,7 @@ export class ProcessDriver implements Driver {
       signal,
       onEvent: event => onChange(life => afterEvent(life, event, called)),
     });
-    return new QmpControl(monitor, called, this.#launch.qmp);
+    return new QmpControl(monitor, called, this.#launch.qmp, this.#ports.clock);
   }
 
   async autopsy(): Promise<Autopsy> {

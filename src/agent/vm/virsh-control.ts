@@ -1,6 +1,7 @@
+import { PxenError } from '../../base/error.ts';
 import type { Clock } from '../../base/ports.ts';
 import type { DomainSight } from '../../domain/vm/libvirt/look.ts';
-import { DOMAIN } from '../../domain/vm/libvirt/virsh.ts';
+import { DOMAIN, memoryIn } from '../../domain/vm/libvirt/virsh.ts';
 import type { Life } from '../workload/life.ts';
 import type { Connecting, Control } from './driver.ts';
 import type { Virsh } from './virsh.ts';
@@ -69,6 +70,16 @@ export class VirshControl implements Control {
     const { diskReadBytes, diskWrittenBytes } = (await this.#virsh.look(this.#domain))?.usage ?? {};
     if (diskReadBytes === undefined) return undefined;
     return [{ stats: { rd_bytes: diskReadBytes, wr_bytes: diskWrittenBytes } }];
+  }
+
+  async guestMemory(): Promise<number> {
+    const bytes = memoryIn(await this.#virsh.must(DOMAIN.memory(this.#domain)));
+    if (bytes !== undefined) return bytes;
+    throw new PxenError('WORKLOAD_FAILED', 'libvirt did not tell what the balloon has left');
+  }
+
+  async setGuestMemory(bytes: number): Promise<void> {
+    await this.#virsh.must(DOMAIN.setMemory(this.#domain, bytes));
   }
 
   close(): void {

@@ -14,6 +14,7 @@ import { VirshGuest } from './virsh-guest.ts';
 
 /** Milliseconds between two looks whether the process is there, or is gone. */
 const LOOK_EVERY = 100;
+const LONGEST_PAUSE = 2000;
 const PID_LOOKS = 50;
 /** libvirtd sees the end of QEMU in its monitor. */
 const AUTOPSY_LOOKS = 50;
@@ -126,7 +127,9 @@ export class VirshDriver implements Driver {
 
   async #ended(pid: number): Promise<void> {
     const { clock, processes } = this.#ports;
-    while (processes.bears(pid, this.#mark)) await delay(clock, LOOK_EVERY);
+    // Most starts that fail do so at once; whatever runs after that is looked after elsewhere, too.
+    for (let pause = LOOK_EVERY; processes.bears(pid, this.#mark); pause = Math.min(2 * pause, LONGEST_PAUSE))
+      await delay(clock, pause);
   }
 
   /** What QEMU said is in a log of libvirt; its end belongs to the workload's own. Never rejects. */

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { PxenError } from '../../base/error.ts';
-import { virsh } from '../../domain/vm/libvirt/virsh.ts';
+import { DOMAIN, isAgentSilent } from '../../domain/vm/libvirt/virsh.ts';
 import { failureOf } from '../../io/exec.ts';
 import type { GuestCommand, GuestCommands } from './guest-channel.ts';
 import { sentence, type Virsh } from './virsh.ts';
@@ -12,9 +12,6 @@ const REFUSAL_TIMEOUT = 2000;
 const GRACE = 10_000;
 /** Linux takes 128 KiB in one argument (MAX_ARG_STRLEN). */
 const LONGEST_COMMAND = 120_000;
-
-/** What libvirt says of an agent that does not answer. */
-const SILENCE = /not connected|not responding|not available|timed? ?out|did not respond/i;
 
 const answerSchema = z.object({ return: z.unknown() });
 
@@ -62,12 +59,11 @@ export class VirshGuest implements GuestCommands {
     const text = JSON.stringify(given === undefined ? { execute } : { execute, arguments: given });
     if (text.length > LONGEST_COMMAND)
       throw this.#failed(`${execute} is longer than virsh can pass on: at most ${LONGEST_COMMAND} bytes`);
-    // virsh knows whole seconds.
-    const words = ['--domain', this.#domain, '--timeout', `${Math.ceil(timeout / 1000)}`, '--cmd', text];
-    const run = await this.#virsh.run(virsh('qemu-agent-command', ...words), timeout + GRACE);
+    const asked = DOMAIN.askAgent(this.#domain, text, Math.ceil(timeout / 1000));
+    const run = await this.#virsh.run(asked, timeout + GRACE);
     if (failureOf(run) === undefined) return valueIn(run.stdout);
     const why = sentence(run);
-    if (!SILENCE.test(why)) throw this.#failed(`its guest agent refused ${execute}: ${why.slice(0, 400)}`);
+    if (!isAgentSilent(why)) throw this.#failed(`its guest agent refused ${execute}: ${why.slice(0, 400)}`);
     throw new PxenError('TIMEOUT', `${this.#name}: its guest agent does not answer (${why})`, {
       details: ['qemu-ga must be installed and run in the guest; a guest that still boots has none yet'],
     });

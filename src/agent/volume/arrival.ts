@@ -27,12 +27,17 @@ export class Arrival {
 }
 
 /** What is known of a file that is there already stays known. */
-export function recordOf(volume: Volume, found: Found | undefined): VolumeRecord {
+export function recordOf(volume: Volume, found: Found): VolumeRecord {
   const { ephemeral, id, writable } = volume;
-  const known = found?.record;
+  const known = found.record;
   if (!known || known.version !== found.version)
     return { ...askedOf(volume), fetched: false, used: known?.used ?? false };
   return { ...known, id, writable, ephemeral };
+}
+
+/** Of a file that is fetched or made; which version it is, is known when it is there. */
+export function onItsWay(volume: Volume): VolumeRecord {
+  return { ...askedOf(volume), fetched: true, used: false };
 }
 
 /** What the file of the workload says of it. */

@@ -24,7 +24,7 @@ export interface Conversion {
   /** A qcow2 image that builds on no other file, or a raw disk. */
   readonly from: string;
   readonly format: VolumeFormat;
-  /** What the raw disk takes the place of; may be the same file. */
+  /** Where the raw disk is to be. */
   readonly to: string;
   /** Where it grows until it is whole, in the same folder. */
   readonly draft: string;

@@ -2,16 +2,17 @@ import { quote } from '../../base/diagnostic.ts';
 import { PxenError } from '../../base/error.ts';
 import { judgeSource } from '../../domain/volume/judge.ts';
 import { headOf } from '../../io/files/head.ts';
-import type { Accept } from '../../io/files/part.ts';
+import { type Accept, convertedPath } from '../../io/files/part.ts';
 import type { Limits } from '../../io/files/space.ts';
 import type { Images } from './images.ts';
 import { shownSource, type Wanted } from './wanted.ts';
 
 export interface IntakeMeans {
   readonly images: Pick<Images, 'convert'>;
-  readonly limits: Limits;
-  /** Where a raw disk grows until it is whole. */
-  readonly draft: string;
+  /** Of a raw disk that grows beside the file that it is made of. */
+  readonly limits: () => Promise<Limits>;
+  /** Where the volume is to be. */
+  readonly to: string;
 }
 
 /** Looks at a file before it gets the name of a volume: nothing of the wrong kind does, and what has another format is converted. */
@@ -28,13 +29,13 @@ export class Intake {
 
   readonly accept: Accept = async (file, place) => {
     const { progress, signal, volume } = this.#wanted;
-    if ((await inspect(file, volume)) === 'convert') {
-      const { draft, images, limits } = this.#means;
-      const how = { from: file, to: file, draft, format: 'qcow2', what: shownSource(volume.source) } as const;
-      await images.convert({ ...how, limits, signal, onProgress: progress });
-      this.converted = true;
-    }
-    await place();
+    if ((await inspect(file, volume)) === 'take') return place();
+    // It never takes the place of the file: what is known of that one, to go on with it, would count for a raw disk.
+    const { images, limits, to } = this.#means;
+    const how = { from: file, to, draft: convertedPath(to), format: 'qcow2' } as const;
+    const what = shownSource(volume.source);
+    await images.convert({ ...how, what, limits: await limits(), signal, onProgress: progress });
+    this.converted = true;
   };
 }
 

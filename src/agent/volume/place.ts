@@ -91,17 +91,17 @@ export class Places {
 
   /**
    * How long a file there may be: what lies in memory must leave room for the virtual machines. The file systems of a
-   * diskless node promise more than the memory has.
+   * diskless node promise more than the memory has. `grown`: where it grows, what is there of it already counts once.
    */
-  async limits(path: string): Promise<Limits> {
+  async limits(path: string, grown: string = partPaths(this.real(path)).part): Promise<Limits> {
     if (await this.outlivesReboot(path)) return { keepFree: KEEP_FREE };
     const meminfo = await readFile(this.real('/proc/meminfo'), 'utf8').catch(() => '');
     const available = meminfoKib(meminfo, 'MemAvailable') * 1024;
     if (available === 0) return { keepFree: KEEP_FREE };
-    const part = await lstat(partPaths(this.real(path)).part).catch(() => undefined);
+    const part = await lstat(grown).catch(() => undefined);
     return {
       keepFree: KEEP_FREE,
-      maxBytes: Math.max(0, available + (part?.size ?? 0) - KEEP_FREE),
+      maxBytes: Math.max(0, available + (part?.blocks ?? 0) * 512 - KEEP_FREE),
       maxReason: `${path} lies in the memory of the node, of which ${formatBytes(available)} are available`,
     };
   }

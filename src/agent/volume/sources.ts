@@ -6,7 +6,6 @@ import { isUnchanged } from '../../io/files/ask.ts';
 import { copyWhole } from '../../io/files/copying.ts';
 import type { download } from '../../io/files/download.ts';
 import { convertedPath } from '../../io/files/part.ts';
-import type { Limits } from '../../io/files/space.ts';
 import type { Images } from './images.ts';
 import { Intake, inspect } from './intake.ts';
 import type { Places } from './place.ts';
@@ -79,7 +78,7 @@ export class Sources {
     const { clock, http, places } = this.#d;
     const { path, sha256, source } = volume;
     const limits = await places.limits(path);
-    const intake = this.#intake({ volume, progress, signal }, limits);
+    const intake = this.#intake({ volume, progress, signal });
     const { accept } = intake;
     const rest = { to: places.real(path), sha256, signal, clock, onProgress: progress, limits, accept };
     const fetching = source.startsWith('/')
@@ -90,9 +89,11 @@ export class Sources {
     return { ...(await fetching), converted: intake.converted };
   }
 
-  #intake(wanted: Wanted, limits: Limits): Intake {
+  #intake(wanted: Wanted): Intake {
     const { images, places } = this.#d;
-    return new Intake(wanted, { images, limits, draft: convertedPath(places.real(wanted.volume.path)) });
+    const { path } = wanted.volume;
+    const to = places.real(path);
+    return new Intake(wanted, { images, to, limits: () => places.limits(path, convertedPath(to)) });
   }
 
   async #copySource(source: string, rest: Omit<Parameters<typeof copyWhole>[0], 'from'>): Promise<Obtained> {
@@ -121,14 +122,15 @@ export class Sources {
     const { clock, images, places } = this.#d;
     const { progress: onProgress, signal, volume } = wanted;
     const [from, to] = [places.real(path), places.real(volume.path)];
-    const limits = await places.limits(volume.path);
     if (converted) {
-      const how = { from, to, draft: convertedPath(to), format: 'raw', what: path } as const;
-      await images.convert({ ...how, limits, signal, onProgress });
+      const draft = convertedPath(to);
+      const limits = await places.limits(volume.path, draft);
+      await images.convert({ from, to, draft, format: 'raw', what: path, limits, signal, onProgress });
       return true;
     }
-    const intake = this.#intake(wanted, limits);
+    const intake = this.#intake(wanted);
     const { accept } = intake;
+    const limits = await places.limits(volume.path);
     await copyWhole({ from, to, sha256, signal, onProgress, clock, limits, accept });
     return intake.converted;
   }

@@ -9,7 +9,7 @@ import type { Volume, Workload } from '../../domain/workload/workload.ts';
 import { type Exec, exec as execute } from '../../io/exec.ts';
 import { download } from '../../io/files/download.ts';
 import { dropPart } from '../../io/files/part.ts';
-import { Arrival, askedOf, type Examined, recordOf } from './arrival.ts';
+import { Arrival, askedOf, type Examined, onItsWay, recordOf } from './arrival.ts';
 import { Images } from './images.ts';
 import { Ledgers, readMarker, removeMarker, writeMarker } from './ledgers.ts';
 import { Places } from './place.ts';
@@ -84,6 +84,8 @@ export class Volumes {
     const { found } = examined;
     const undo = (): Promise<void> => this.#undo(arrival);
     try {
+      // On the disk, too: an agent that comes after one that was killed knows what is on its way.
+      await this.#ledgers.save(workload.uuid);
       for (const volume of workload.volumes) await this.#bring(volume, found, arrival, on);
       await this.#ledgers.save(workload.uuid);
       return undo;
@@ -104,7 +106,6 @@ export class Volumes {
   /** After a stop: deletes the ephemeral ones that no other workload has. Returns the deleted paths. */
   async release(workload: Workload): Promise<readonly string[]> {
     const recorded = this.#ledgers.of(workload.uuid)?.volumes ?? [];
-    await this.#ledgers.forget(workload.uuid);
     const known = workload.volumes.map(({ path }) => path);
     const volumes = [...workload.volumes, ...recorded.filter(({ path }) => !known.includes(path))];
     const deleted: string[] = [];
@@ -112,22 +113,36 @@ export class Volumes {
       if (!this.#isShared(workload.uuid, path)) await dropPart(await this.#places.inside(path));
       if (ephemeral && (await this.#delete(workload.uuid, path))) deleted.push(path);
     }
+    await this.#ledgers.forget(workload.uuid);
     return deleted;
   }
 
+  /** A machine that runs on has it no more. True when its file was deleted, as that of an ephemeral one is. */
+  async drop({ uuid }: Workload, { ephemeral, path }: Volume): Promise<boolean> {
+    const ledger = this.#ledgers.of(uuid);
+    if (ledger) {
+      this.#ledgers.set({ ...ledger, volumes: ledger.volumes.filter(record => record.path !== path) });
+      await this.#ledgers.save(uuid);
+    }
+    return ephemeral && (await this.#delete(uuid, path));
+  }
+
   /**
-   * Of a workload that was downloaded and never started: deletes what was brought for it and is ephemeral. Returns the
-   * deleted paths; undefined when there is nothing of it.
+   * Of a workload that was downloaded and never started, or whose start the end of an agent has cut off: deletes what was
+   * brought for it and is ephemeral, and what is unfinished. Returns the deleted paths; undefined when there is nothing of
+   * it.
    */
   async abandon(uuid: string): Promise<readonly string[] | undefined> {
     const recorded = this.#ledgers.of(uuid)?.volumes;
-    await this.#ledgers.forget(uuid);
-    const brought = recorded?.filter(({ ephemeral, fetched }) => ephemeral && fetched) ?? [];
     const deleted: string[] = [];
-    for (const record of brought) {
+    for (const record of recorded ?? []) {
+      const { ephemeral, fetched, path } = record;
+      if (!this.#isShared(uuid, path)) await this.#dropUnfinished(uuid, path);
+      if (!ephemeral || !fetched) continue;
       await this.#ledgers.bequeath(uuid, record);
-      if (await this.#delete(uuid, record.path)) deleted.push(record.path);
+      if (await this.#delete(uuid, path)) deleted.push(path);
     }
+    await this.#ledgers.forget(uuid);
     return recorded && deleted;
   }
 
@@ -199,7 +214,11 @@ export class Volumes {
     const before = this.#ledgers.of(uuid);
     const paths = volumes.map(({ path }) => path);
     const earlier = before?.volumes.filter(({ path }) => !paths.includes(path)) ?? [];
-    const records = volumes.map(volume => recordOf(volume, found.get(volume.id)));
+    const records = volumes.map(volume => {
+      const place = found.get(volume.id) ?? { what: 'nothing' };
+      const comes = decideVolume(uuid, volume, place).kind !== 'keep';
+      return comes ? onItsWay(volume) : recordOf(volume, place);
+    });
     this.#ledgers.set({ uuid, name, volumes: [...earlier, ...records] });
     return before;
   }
@@ -285,6 +304,14 @@ export class Volumes {
     const gone = await this.#places.remove(path);
     await removeMarker(real);
     return gone;
+  }
+
+  /** The marker comes before the file. */
+  async #dropUnfinished(uuid: string, path: string): Promise<void> {
+    const real = await this.#places.inside(path);
+    await dropPart(real);
+    const { what } = await this.#places.look(path);
+    if (what === 'nothing' && (await readMarker(real))?.uuid === uuid) await removeMarker(real);
   }
 
   async #undo({ before, folders, paths, workload }: Arrival): Promise<void> {

@@ -12,7 +12,7 @@ interface Job {
 }
 
 /** What a stop may call off: it fetches files for hours where the network is slow. */
-const CAN_BE_CALLED_OFF: readonly Verb[] = ['download', 'start', 'restart'];
+const CAN_BE_CALLED_OFF: readonly Verb[] = ['download', 'start', 'restart', 'replace'];
 
 /**
  * Sees to it that one command at a time changes a workload. Two exceptions: downloads of one workload go side by side

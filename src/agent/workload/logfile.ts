@@ -7,7 +7,7 @@ const LONGEST = 1 << 20;
 const KEPT = LONGEST / 2;
 
 /**
- * A file that QEMU appends to (O_APPEND), kept short from here. Places in it count from where it once began, so they hold
+ * A file that an engine appends to (O_APPEND), kept short from here. Places in it count from where it once began, so they hold
  * when its beginning is cut off.
  */
 export class LogFile {
@@ -19,7 +19,7 @@ export class LogFile {
     this.path = path;
   }
 
-  /** Cuts it when it has become too long. In one go: what QEMU writes meanwhile is lost, and that is microseconds. */
+  /** Cuts it when it has become too long. In one go: what is written meanwhile is lost, and that is microseconds. */
   shorten(): void {
     this.#open('r+', file => {
       const { size } = fstatSync(file);

@@ -3,7 +3,7 @@ import { macSchema } from '../../api/values.ts';
 import { messageOf } from '../../base/error.ts';
 import { ENGINES, type Engine } from '../../domain/vm/capabilities.ts';
 import { decideEquipment } from '../../domain/vm/equipment.ts';
-import type { Machine, MachineNic } from '../../domain/vm/machine.ts';
+import { type Machine, type MachineNic, volumesAt } from '../../domain/vm/machine.ts';
 import { ACCEL_POLICIES } from '../../domain/workload/facts.ts';
 import { parseWorkload } from '../../domain/workload/parse.ts';
 import { rfcUuid } from '../../domain/workload/rfcuuid.ts';
@@ -98,7 +98,7 @@ function withPlaces(
   return {
     workload,
     folder,
-    volumes: workload.volumes.map(volume => ({ ...volume, file: at(volume.path) })),
+    volumes: volumesAt(workload, at),
   };
 }
 

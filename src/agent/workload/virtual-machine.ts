@@ -43,7 +43,6 @@ const LAST_LINES = 20;
 
 /** One virtual machine that was started: what it does, and at last how it ended. */
 export class VirtualMachine {
-  readonly saved: Saved;
   readonly folder: StateFolder;
   readonly output: LogFile;
   readonly serial: LogFile;
@@ -61,6 +60,7 @@ export class VirtualMachine {
   readonly #ports: MachinePorts;
   readonly #meter: UsageMeter;
   readonly #isGone: () => void;
+  #saved: Saved;
   /** Why its resolved.json cannot be read. */
   readonly #damage: string | undefined;
   #state: WorkloadState = 'starting';
@@ -71,9 +71,10 @@ export class VirtualMachine {
   #ending: Ending | undefined;
   #finishing: Promise<void> | undefined;
   #sizes: ReadonlyMap<number, number> = new Map();
+  #guestMemory: number | undefined;
 
   constructor(saved: Saved, folder: StateFolder, ports: MachinePorts, damage?: string) {
-    this.saved = saved;
+    this.#saved = saved;
     this.folder = folder;
     this.#ports = ports;
     this.#damage = damage;
@@ -93,6 +94,18 @@ export class VirtualMachine {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.gone = promise;
     this.#isGone = resolve;
+  }
+
+  /** What it was started as, with all that was changed since. */
+  get saved(): Saved {
+    return this.#saved;
+  }
+
+  /** It has other volumes now. */
+  becomes(saved: Saved): void {
+    this.#saved = saved;
+    this.#sizes = new Map();
+    this.#ports.changed();
   }
 
   get name(): string {
@@ -119,6 +132,7 @@ export class VirtualMachine {
       pid: this.#ending ? undefined : this.#pid,
       usage: this.#ending ? undefined : this.#meter.usage,
       guest: this.#ending ? undefined : this.guest?.status,
+      guestMemory: this.#ending ? undefined : this.#guestMemory,
       sizes: this.#sizes,
       end: this.end,
       problem: this.#damage ?? this.#link.trouble ?? this.#serialPort?.trouble ?? this.#life.problem,
@@ -178,6 +192,12 @@ export class VirtualMachine {
     return life;
   }
 
+  /** What its guest has now, bytes. For one with a balloon. */
+  async measureGuest(): Promise<number> {
+    this.#guestMemory = await this.control().guestMemory();
+    return this.#guestMemory;
+  }
+
   /** For commands. Throws WORKLOAD_FAILED without a connection. */
   control(): Control {
     return this.#link.control();
@@ -234,6 +254,7 @@ export class VirtualMachine {
     const taps = tapsOf(machine).map(tap => tap.name);
     const blockStats = (): Promise<unknown> => this.#link.ask(control => control.blockStats());
     await this.#meter.measure({ pid: this.#pid, taps, blockStats });
+    if (machine.workload.balloon) this.#guestMemory = await this.#link.ask(control => control.guestMemory());
     this.#sizes = await this.#ports.volumes.sizes(machine.workload).catch(() => new Map<number, number>());
   }
 

@@ -5,13 +5,16 @@ import { messageOf, PxenError } from '../../base/error.ts';
 import type { WellFormed } from '../../domain/workload/judge.ts';
 import { parseWorkload } from '../../domain/workload/parse.ts';
 import { workloadError } from '../../domain/workload/problem.ts';
+import { withVolume } from '../../domain/workload/replacement.ts';
 import type { WorkloadStatus } from '../../domain/workload/status.ts';
 import type { Workload } from '../../domain/workload/workload.ts';
+import { balloon } from './ballooning.ts';
 import { startFailure } from './failure.ts';
 import { isUuid } from './finding.ts';
 import { StateFolder } from './folder.ts';
 import { Jobs } from './jobs.ts';
 import { Machines, notHere, wrongState } from './machines.ts';
+import { VolumeExchange } from './replacing.ts';
 import { Start, type StartPorts, teller } from './starting.ts';
 import { startingStatus } from './status.ts';
 import { type Tell, tellStep } from './steps.ts';
@@ -123,6 +126,10 @@ export class Workloads {
         return this.#resume(errand);
       case 'restart':
         return this.#restart(errand);
+      case 'balloon':
+        return this.#balloon(errand);
+      case 'replace':
+        return this.#replace(errand);
     }
   }
 
@@ -289,6 +296,29 @@ export class Workloads {
     judged(config, request.uuid);
     if (machine) await this.#stop(errand, false);
     return this.#startWith(errand, config);
+  }
+
+  async #balloon({ request, tell }: Errand): Promise<Done> {
+    const machine = this.#machines.living(request.uuid);
+    await balloon(machine, request.memory, { clock: this.#ports.clock, tell });
+    return { status: machine.status() };
+  }
+
+  async #replace({ request, signal, tell }: Errand): Promise<Done> {
+    const { uuid, volume } = request;
+    if (volume === undefined)
+      throw new PxenError('BAD_REQUEST', 'replace needs the number of a volume (volume)');
+    const machine = this.#machines.living(uuid);
+    const config = withVolume(machine.saved.config, configOf(request), volume);
+    const parsed = judged(config, uuid);
+    this.#fetching.set(uuid, parsed.workload);
+    try {
+      const exchange = { machine, config, parsed, volume, request, tell, signal };
+      await new VolumeExchange(exchange, this.#ports).run();
+      return { status: machine.status() };
+    } finally {
+      if (!signal.aborted) this.#fetching.delete(uuid);
+    }
   }
 
   /** Those of all workloads but this one. */

@@ -135,7 +135,8 @@ export async function listNodes(context: Context): Promise<NodeSummary[]> {
 export function matching(nodes: readonly NodeSummary[], name: string): NodeSummary | undefined {
   const mac = parseMac(name);
   return (
-    nodes.find(node => node.id === name.toLowerCase() || node.name === name) ??
+    nodes.find(node => node.id === name.toLowerCase()) ??
+    nodes.find(node => node.name === name) ??
     nodes.find(node => mac !== undefined && node.macs.includes(mac))
   );
 }

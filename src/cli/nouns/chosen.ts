@@ -6,6 +6,9 @@ export interface Chosen {
   readonly node?: string;
 }
 
+/** What `-n` means to a command that chooses no place. */
+export const ONLY = 'only those on this node or host: name, machine id or MAC address';
+
 /** The words that say which workloads are meant; `-n` where a node can be said too. */
 export function chosen(command: Command, node?: string): Command {
   named(command).argument('[workload...]', 'names or uuids');

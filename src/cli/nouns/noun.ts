@@ -23,3 +23,16 @@ export function seconds(text: string): number {
   if (Number.isFinite(value) && value > 0 && value <= 86_400) return value;
   throw new InvalidArgumentError('expected seconds, more than 0 and at most 86400.');
 }
+
+/** How long a guest may take when nobody says how long, seconds. */
+export const GUEST_SECONDS = 20;
+const MOST_SECONDS = 3600;
+
+/** How long a guest may take to do as it is asked. */
+export function guestSeconds(least: number): (text: string) => number {
+  return text => {
+    const value = Number(text);
+    if (text.trim() !== '' && value >= least && value <= MOST_SECONDS) return value;
+    throw new InvalidArgumentError(`expected seconds, ${least} to ${MOST_SECONDS}.`);
+  };
+}

@@ -12,9 +12,10 @@ import { workloadRender } from '../commands/workload/render.ts';
 import { workloadRun } from '../commands/workload/run.ts';
 import { workloadStatus } from '../commands/workload/status.ts';
 import { workloadValidate } from '../commands/workload/validate.ts';
-import { type Chosen, chosen, pickedBy } from './chosen.ts';
+import { addChanges } from './changes.ts';
+import { type Chosen, chosen, ONLY, pickedBy } from './chosen.ts';
 import { addGuest } from './guest.ts';
-import { examples, type Run, seconds } from './noun.ts';
+import { examples, GUEST_SECONDS, guestSeconds, type Run, seconds } from './noun.ts';
 
 /** `mesh workload`: virtual machines on nodes, described by files in /var/pxen/monoliths. */
 export function addWorkload(mesh: Command, run: Run): void {
@@ -23,6 +24,7 @@ export function addWorkload(mesh: Command, run: Run): void {
   addExchange(workload, run);
   addLooks(workload, run);
   addVerbs(workload, run);
+  addChanges(workload, run);
   addLogs(workload, run);
   addConsole(workload, run);
   addGuest(workload, run);
@@ -302,12 +304,7 @@ function addConsole(workload: Command, run: Run): void {
     );
 }
 
-const ONLY = 'only those on this node or host: name, machine id or MAC address';
 const PLACE = 'the node or host to use: name, machine id or MAC address; without it pxend chooses one';
-
-/** How long a guest may take to shut down when nobody says how long, seconds. */
-const GUEST_SECONDS = 20;
-const MOST_SECONDS = 3600;
 
 function withTime(command: Command, least: number): Command {
   return command.option(
@@ -315,14 +312,6 @@ function withTime(command: Command, least: number): Command {
     `how long the guest may take (default: ${GUEST_SECONDS})`,
     guestSeconds(least),
   );
-}
-
-function guestSeconds(least: number): (text: string) => number {
-  return text => {
-    const value = Number(text);
-    if (text.trim() !== '' && value >= least && value <= MOST_SECONDS) return value;
-    throw new InvalidArgumentError(`expected seconds, ${least} to ${MOST_SECONDS}.`);
-  };
 }
 
 function lineCount(text: string): number {

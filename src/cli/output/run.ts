@@ -1,6 +1,7 @@
 import type { Verb } from '../../api/agent.ts';
 import type { PlacementView } from '../../api/placement.ts';
 import type { WorkloadLine } from '../../api/workloads.ts';
+import { formatBytes } from '../../base/bytes.ts';
 import { PxenError } from '../../base/error.ts';
 import type { ConsoleStatus } from '../../domain/workload/status.ts';
 import { commandLine } from '../../io/exec.ts';
@@ -20,6 +21,10 @@ export interface RunView {
 export interface RunAbout {
   readonly verb: Verb;
   readonly dryRun: boolean;
+  /** Bytes that a guest shall have; absent: it was only asked. */
+  readonly memory?: number | undefined;
+  /** The volume that was replaced. */
+  readonly volume?: number | undefined;
   /** More than one: every line names its workload. */
   readonly several: boolean;
   /** Name of a node, for people. */
@@ -158,9 +163,11 @@ function showEnd(terminal: Terminal, about: RunAbout, line: WorkloadLine): void 
     const text = saysWhich ? message : `${workload}: ${message}`;
     printError(terminal, 'mesh', new PxenError(code, text, { details }));
   } else if ('done' in line) {
-    terminal.print(outcome(terminal, about, line));
+    terminal.print(changed(about, line) ?? outcome(terminal, about, line));
     const { problem } = line.done.status ?? {};
     if (problem !== undefined) terminal.warn(printable(`mesh: ${line.workload}: ${problem}`));
+    const slow = unfinished(about, line.done.status);
+    if (slow !== undefined) terminal.warn(printable(`mesh: ${line.workload}: ${slow}`));
   }
 }
 
@@ -172,6 +179,8 @@ const DONE = {
   pause: 'paused',
   resume: 'running',
   restart: 'started',
+  balloon: 'running',
+  replace: 'running',
 } as const satisfies Record<Verb, string>;
 
 function outcome(
@@ -186,6 +195,27 @@ function outcome(
   const way = asked && done.status ? `, ${consoleText(workload, done.status.console)}` : '';
   const word = state === 'running' ? paint(terminal, 'green', state) : state;
   return `${printable(workload)}: ${word}${where}${printable(way)}`;
+}
+
+type Status = Extract<WorkloadLine, { done: unknown }>['done']['status'];
+
+/** What is another one now in a machine that goes on. */
+function changed(
+  { nodeName, verb, volume }: RunAbout,
+  { done: { status }, node, workload }: Extract<WorkloadLine, { done: unknown }>,
+): string | undefined {
+  const where = node === undefined ? '' : ` on ${nodeName(node)}`;
+  const path = status?.volumes.find(({ id }) => id === volume)?.path;
+  if (verb === 'replace' && path !== undefined)
+    return printable(`${workload}: volume ${volume} is ${path}${where}`);
+  if (verb !== 'balloon' || status?.guestMemory === undefined) return undefined;
+  const most = status.takes ? ` of ${formatBytes(status.takes.memory)}` : '';
+  return printable(`${workload}: the guest has ${formatBytes(status.guestMemory)}${most}${where}`);
+}
+
+function unfinished({ memory, verb }: RunAbout, status: Status): string | undefined {
+  if (verb !== 'balloon' || memory === undefined || status?.guestMemory === memory) return undefined;
+  return `asked for ${formatBytes(memory)}: the guest gets there in its own time, and never without a driver of its balloon`;
 }
 
 function consoleText(workload: string, { port, type }: ConsoleStatus): string {

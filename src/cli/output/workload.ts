@@ -8,6 +8,7 @@ import type {
   ConsoleStatus,
   GuestStatus,
   NicStatus,
+  Takes,
   Usage,
   VolumeStatus,
 } from '../../domain/workload/status.ts';
@@ -148,7 +149,8 @@ function machineOf(view: WorkloadView, reach: Reach): Pairs {
     ...(status.devices ?? []).map(
       ({ id, type, address }) => [`device ${id}`, `${type} at ${address}`] as const,
     ),
-    ...(alive && status.guest ? reachedAt(status.guest, reach) : []),
+    ...(alive && status.guest ? guestOf(status.guest, reach) : []),
+    ...(alive && status.guestMemory !== undefined ? balloonOf(status.guestMemory, status.takes) : []),
     ...(alive && status.usage ? usageOf(status.usage) : []),
   ];
 }
@@ -173,14 +175,23 @@ function nicText({ bridge, mac, qos, tap }: NicStatus): string {
   return [mac, `bridge ${bridge}`, ...(tap === undefined ? [] : [`tap ${tap}`]), ...shaped].join(', ');
 }
 
-/** Where a guest is reached from outside, when it is behind its host (checklist TC-42). */
-function reachedAt({ addresses }: GuestStatus, { translation }: Reach): Pairs {
-  if (!translation) return [];
+/** What its agent tells, and where the guest is reached from outside when it is behind its host (checklist TC-42). */
+function guestOf({ addresses, agent }: GuestStatus, { translation }: Reach): Pairs {
+  const told = agent === 'answers' ? 'its agent answers' : 'its agent is silent';
+  const guest = ['guest', [told, ...addresses].join(', ')] as const;
+  if (!translation) return [guest];
   const own = addresses.flatMap(text => parseIpv4(text.replace(/\/.*/, '')) ?? []);
-  return own.map(ip => {
+  const reached = own.map(ip => {
     const { address, port } = translated(translation, ip);
     return ['reached at', `${address}, port ${port}, for ${ip}`] as const;
   });
+  return [guest, ...reached];
+}
+
+/** What its balloon has left to the guest. */
+function balloonOf(bytes: number, takes: Takes | undefined): Pairs {
+  const most = takes ? ` of ${formatBytes(takes.memory)}` : '';
+  return [['guest has', `${formatBytes(bytes)}${most}`]];
 }
 
 function usageOf(usage: Usage): Pairs {

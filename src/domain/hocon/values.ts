@@ -29,9 +29,16 @@ export const REAL_OR_BYTES: ValueType<number> = scalar(
   text => parseReal(text) ?? parseSize(text),
 );
 
-/** Milliseconds. */
-export const DURATION: ValueType<number> = scalar('a duration such as 500 ms, 90 s or 5 m', text =>
-  from(0, parseDuration(text)),
+/** A timer of Node.js that is to run longer (2^31 ms) fires at once. */
+const LONGEST = 24 * 86_400_000;
+
+/** Whole milliseconds, more than none: every one of them is a time to wait. */
+export const DURATION: ValueType<number> = scalar(
+  'a duration from 1 ms to 24 d, such as 500 ms, 90 s or 5 m',
+  text => {
+    const milliseconds = Math.ceil(parseDuration(text) ?? 0);
+    return milliseconds > 0 && milliseconds <= LONGEST ? milliseconds : undefined;
+  },
 );
 
 /** HOCON, "Automatic type conversions". */

@@ -79,7 +79,7 @@ export interface Software {
   readonly node: string;
   readonly agent: string;
   readonly qemu?: string | undefined;
-  /** What its agent can run workloads with; an older agent does not tell. */
+  /** What its agent can run workloads with. Absent: an older agent, or one whose first report this is. */
   readonly engines?: readonly string[] | undefined;
 }
 

@@ -88,15 +88,21 @@ const SYSTEM_DIRECTORIES: Readonly<Record<string, number>> = {
 
 /** The directories that no line declares but that entries lie in: root's, 0755. */
 export function undeclaredParents(entries: readonly OverlayEntry[]): DirectoryEntry[] {
-  const known = new Set(entries.map(entry => entry.path));
-  const parents: DirectoryEntry[] = [];
+  const declared = new Set(entries.map(entry => entry.path));
+  const parents = new Map<string, DirectoryEntry>();
   for (const { path: below, origin } of entries) {
-    for (const path of ancestorsOf(below)) {
-      if (known.has(path)) continue;
-      known.add(path);
+    // Above a parent that was found before there is nothing left to find.
+    for (let path = parentOf(below); path !== '' && !parents.has(path); path = parentOf(path)) {
+      if (declared.has(path)) continue;
       const permissions = SYSTEM_DIRECTORIES[path] ?? 0o755;
-      parents.push({ type: 'directory', path, mode: { user: 'root', group: 'root', permissions }, origin });
+      const mode = { user: 'root', group: 'root', permissions };
+      parents.set(path, { type: 'directory', path, mode, origin });
     }
   }
-  return parents;
+  return [...parents.values()];
+}
+
+/** Empty above the first level. */
+function parentOf(path: string): string {
+  return path.slice(0, path.lastIndexOf('/'));
 }

@@ -90,13 +90,18 @@ function shapePieces(shape: Shape, scale: number): readonly Piece[] {
 }
 
 function clipped(pieces: readonly Piece[], above: number, upTo: number): readonly Piece[] {
-  return pieces
-    .map(piece => ({
-      ...piece,
-      above: Math.max(piece.above, above),
-      upTo: Math.min(piece.upTo, upTo),
-    }))
-    .filter(piece => piece.above < piece.upTo);
+  return (
+    pieces
+      .map(piece => ({
+        ...piece,
+        above: Math.max(piece.above, above),
+        upTo: Math.min(piece.upTo, upTo),
+      }))
+      // A number beyond all measure is a cost of Infinity, as no piece is.
+      .filter(
+        piece => piece.above < piece.upTo && Number.isFinite(piece.scale) && Number.isFinite(piece.rise),
+      )
+  );
 }
 
 /** Whether any whole input between two (both inclusive) has a price. */

@@ -37,7 +37,8 @@ const DEVICE_HOST_OFFSET = 1000;
 export function defaultRules(id: string, facts: Facts): DefaultRules {
   const cores = Math.max(1, facts.cpu.threads);
   const memory = facts.memoryKib * 1024;
-  const devices = facts.pci.flatMap(deviceOf);
+  const found = facts.pci.flatMap(deviceOf);
+  const devices = [...new Map(found.map(device => [device.address, device])).values()];
   const description = 'made from what the node reports';
   return {
     profile: { id, name: id, description, cores, memory, devices, costFunction: id },

@@ -14,7 +14,7 @@ export function unsuitable(
   const profile = rules.profiles.get(host.profile);
   if (request.node !== undefined && request.node !== host.name) return `${request.node} is named`;
   if (!profile || !rules.costFunctions.has(profile.costFunction))
-    return `its profile ${host.profile} is not known`;
+    return host.away ?? `its profile ${host.profile} is not known`;
   return wrongState(request, host) ?? wrongRealm(rules, request, host) ?? wrongNode(request, host);
 }
 
@@ -26,10 +26,11 @@ function wrongState({ node, stays }: PlacementRequest, { away, state }: HostView
 
 function wrongRealm(
   rules: PlacementRules,
-  { realm, stays }: PlacementRequest,
+  { node, realm, stays }: PlacementRequest,
   host: HostView,
 ): string | undefined {
-  if (realm !== undefined && host.realm !== realm) return `not in realm ${realm}`;
+  // A node that is named wins over the realm (checklist 5.1).
+  if (realm !== undefined && node === undefined && host.realm !== realm) return `not in realm ${realm}`;
   if (host.realm === undefined) return undefined;
   const own = rules.realms.get(host.realm);
   if (!own) return `its realm ${host.realm} is not known`;

@@ -61,7 +61,7 @@ export const URI_FORM = 'qemu:///system or qemu+ssh://[user@]host[:port]/system'
 
 export function parseLibvirtUri(text: string): LibvirtUri | undefined {
   if (text === 'qemu:///system') return {};
-  const match = /^qemu\+ssh:\/\/(?:([\w.-]+)@)?([A-Za-z0-9][A-Za-z0-9.-]*)(?::(\d{1,5}))?\/system$/.exec(
+  const match = /^qemu\+ssh:\/\/(?:(\w[\w.-]*)@)?([A-Za-z0-9][A-Za-z0-9.-]*)(?::(\d{1,5}))?\/system$/.exec(
     text,
   );
   if (!match?.[2]) return undefined;

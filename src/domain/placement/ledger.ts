@@ -53,7 +53,12 @@ function keyOf({ host, workload }: Commitment): string {
 export function snapshotOf(rules: PlacementRules, hosts: readonly HostRecord[], ledger: Ledger): Snapshot {
   const held = new Map<MachineId, Commitment[]>(hosts.map(({ id }) => [id, []]));
   for (const commitment of ledger) held.get(commitment.host)?.push(commitment);
-  return { rules, hosts: hosts.map(host => viewOf(host, held.get(host.id) ?? [])) };
+  return {
+    rules,
+    hosts: hosts.map(host =>
+      viewOf(host, held.get(host.id) ?? [], rules.profiles.get(host.profile)?.devices),
+    ),
+  };
 }
 
 /**
@@ -76,6 +81,9 @@ export function reservation(
   return { workload, name, host: host.id, state: 'reserved', vcpus, memory, devices, coschedule, group };
 }
 
+/** A node may tell of thousands: nobody reads more than these. */
+const MOST_CONFLICTS = 3;
+
 /** Things that cannot be, such as two workloads with one device: one line each, by host. */
 export function conflictsIn(ledger: Ledger): ReadonlyMap<MachineId, readonly string[]> {
   const holders = new Map<string, Commitment>();
@@ -85,23 +93,32 @@ export function conflictsIn(ledger: Ledger): ReadonlyMap<MachineId, readonly str
       const { host, name } = commitment;
       const other = holders.get(`${host} ${address}`);
       holders.set(`${host} ${address}`, commitment);
-      if (other && other.workload !== commitment.workload)
-        conflicts.set(host, [
-          ...(conflicts.get(host) ?? []),
-          `${address} is with ${other.name} and with ${name}`,
-        ]);
+      if (!other || other.workload === commitment.workload) continue;
+      const lines = conflicts.get(host) ?? [];
+      conflicts.set(host, lines);
+      if (lines.length < MOST_CONFLICTS) lines.push(`${address} is with ${other.name} and with ${name}`);
+      else if (lines.length === MOST_CONFLICTS) lines.push('and so are others');
     }
   return conflicts;
 }
 
-function viewOf(host: HostRecord, held: readonly Commitment[]): HostView {
+/**
+ * A device counts as what the profile lists at its address, whatever its node, or an older profile, calls it: else its
+ * host would be chosen for a device that it cannot give.
+ */
+function viewOf(host: HostRecord, held: readonly Commitment[], listed: readonly Device[] = []): HostView {
+  const types = new Map(listed.map(({ address, type }) => [address, type]));
   const groups = new Map<string, number>();
   for (const { group } of held) if (group !== undefined) groups.set(group, (groups.get(group) ?? 0) + 1);
   const usage: Usage = {
     vms: held.length,
     vcpus: held.reduce((sum, { vcpus }) => sum + vcpus, 0),
     memory: held.reduce((sum, { memory }) => sum + memory, 0),
-    devices: deviceCounts(held.flatMap(({ devices }) => devices)),
+    devices: deviceCounts(
+      held.flatMap(({ devices }) =>
+        devices.map(({ address, type }) => ({ type: types.get(address) ?? type })),
+      ),
+    ),
   };
   return { ...host, usage, coschedule: held.map(({ coschedule }) => coschedule), groups };
 }

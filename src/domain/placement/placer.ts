@@ -27,6 +27,8 @@ export interface Decision extends Placement {
   readonly node?: MachineId | undefined;
   /** The host that was named; absent: any would do. */
   readonly named?: string | undefined;
+  /** What `hold` would give; absent where it fits nowhere. */
+  readonly would?: Held | undefined;
 }
 
 /** Chooses hosts and holds places on them; whoever starts workloads asks it. Nothing here waits. */

@@ -32,8 +32,9 @@ function usualEffort(hosts: number, vms: number): number {
 
 /**
  * Where a set of VMs goes (issue 6): one by one in the best of several orders, then improved by moving and exchanging
- * them. As many as possible are placed; of plans that place equally many, the cheapest wins, counting every host that
- * runs something with its total cost. The same snapshot and requests always give the same plan.
+ * them. As many as possible are placed; of plans that place equally many, the cheapest wins, counting what every host
+ * costs that runs something, its offset for each VM on it: a single start pays it, too (X-7), and counted once it would
+ * be no price at all for who joins others. The same snapshot and requests always give the same plan.
  */
 export function plan(
   snapshot: Snapshot,

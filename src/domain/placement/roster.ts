@@ -36,7 +36,7 @@ export function rosterOf(
 ): Roster {
   const seen = new Map(hosts.map(host => [host.id, host]));
   const described = new Map(settings.map(setting => [setting.id, setting]));
-  const taken = new Set(settings.flatMap(({ uri, name }) => (uri === undefined ? [] : name)));
+  const taken = takenNames(settings, hosts);
   const nodes = hosts.filter(host => host.uri === undefined && (host.facts || described.has(host.id)));
   const profiles = new Map(rules.profiles);
   const costFunctions = new Map(rules.costFunctions);
@@ -54,6 +54,23 @@ export function rosterOf(
     hosts: all.toSorted((a, b) => byName(a.name, b.name)),
     rules: { ...rules, profiles, costFunctions },
   };
+}
+
+interface TakenName {
+  readonly id: MachineId;
+  readonly why: string;
+}
+
+/** Names that no other node can go by: commands take names and ids alike, and two hosts of one would be one. */
+function takenNames(
+  settings: readonly HostSetting[],
+  hosts: readonly Host[],
+): ReadonlyMap<string, TakenName> {
+  const taken = new Map<string, TakenName>();
+  for (const { id } of hosts) taken.set(id, { id, why: `${id} is the id of another host` });
+  for (const { id, name } of settings.filter(isLibvirt))
+    taken.set(name, { id, why: `a libvirt host is called ${name} too` });
+  return taken;
 }
 
 type LibvirtSetting = HostSetting & { readonly uri: string };
@@ -81,15 +98,15 @@ function measuredProfile(id: string): string {
 function nodeHost(
   node: Host,
   setting: HostSetting | undefined,
-  taken: ReadonlySet<string>,
+  taken: ReadonlyMap<string, TakenName>,
   rules: PlacementRules,
 ): RosterHost {
   const { id, state } = node;
-  const hidden = node.name !== undefined && taken.has(node.name);
+  const other = node.name === undefined ? undefined : taken.get(node.name);
+  const isHidden = other !== undefined && other.id !== id;
   return {
     id,
-    // Commands take names: two hosts of one would be one.
-    name: node.name === undefined || hidden ? id : node.name,
+    name: node.name === undefined || isHidden ? id : node.name,
     ...saidOf(setting),
     profile: setting?.profile ?? measuredProfile(id),
     described: setting !== undefined,
@@ -98,7 +115,7 @@ function nodeHost(
     node: nodeView(node),
     away: isThere(node) ? undefined : `it does not report: it is ${state}`,
     problems: [
-      ...(hidden ? [`a libvirt host is called ${node.name} too: the node goes by its id`] : []),
+      ...(isHidden ? [`${other.why}: the node goes by its id`] : []),
       ...(node.facts ? [] : ['it has never reported']),
       ...(setting ? problemsOf(setting, rules) : []),
     ],

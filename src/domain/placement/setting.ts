@@ -84,7 +84,7 @@ export function problemsOf({ name, profile, realm, uri }: HostSetting, rules: Pl
     ...(uri === undefined ? [] : libvirtProblems(name, uri, profile)),
     ...(profile === undefined || rules.profiles.has(profile)
       ? []
-      : [unknown('profile', profile, [...rules.profiles.keys()])]),
+      : [`${unknown('profile', profile, [...rules.profiles.keys()])}${ifMeasured(profile, uri)}`]),
     ...(realm === undefined ? [] : realmProblems(realm, uri, rules)),
   ];
 }
@@ -97,6 +97,12 @@ function libvirtProblems(name: string, uri: string, profile: string | undefined)
     ...(parseLibvirtUri(uri) ? [] : [`uri: got ${quote(uri)}, expected ${URI_FORM}`]),
     ...(profile === undefined ? ['profile: is missing: nobody reports what hardware the host has'] : []),
   ];
+}
+
+/** As lists call the profile of a node that nobody has described. */
+function ifMeasured(profile: string, uri: string | undefined): string {
+  const isMeant = profile === 'default' && uri === undefined;
+  return isMeant ? '; the one made from what the node reports is -' : '';
 }
 
 function realmProblems(id: string, uri: string | undefined, { realms }: PlacementRules): string[] {

@@ -1,6 +1,7 @@
 import type { VirshLaunch } from './libvirt/launch.ts';
 import type { Machine } from './machine.ts';
 import type { STATE_FILES } from './statefiles.ts';
+import type { Swap } from './swap.ts';
 
 /** What an agent has to know of an engine to run machines on it: as data, so that no agent needs its name. */
 export interface Launcher {
@@ -12,6 +13,8 @@ export interface Launcher {
   readonly mark: (machine: Pick<Machine, 'folder' | 'rfcUuid'>) => ProcessMark;
   /** Decides how a machine is run. Changes nothing. */
   readonly launch: (machine: Machine) => Launch;
+  /** How a running machine gets another file for a volume; a string says why not. Absent: volumes of this engine stay. */
+  readonly swap?: ((before: Machine, after: Machine, volume: number) => Swap | string) | undefined;
   /** What it complains of in its output, in one sentence, with the key at fault where that can be told. */
   readonly complaint?: ((output: string, argv: readonly string[]) => string | undefined) | undefined;
 }

@@ -77,9 +77,14 @@ export function decideMachine(workload: Workload, facts: WorkloadFacts, around: 
     folder: around.folder,
     console: decideConsole(workload.console, facts.busyPorts ?? []),
     nics: workload.nics.map(nic => decideNic(workload.uuid, nic, facts, around.sha256)),
-    volumes: workload.volumes.map(volume => ({ ...volume, file: around.at(volume.path) })),
+    volumes: volumesAt(workload, around.at),
     ...decideEquipment(workload, facts, around),
   };
+}
+
+/** Where a workload has its volumes, as the engine sees it. */
+export function volumesAt({ volumes }: Workload, at: Around['at']): MachineVolume[] {
+  return volumes.map(volume => ({ ...volume, file: at(volume.path) }));
 }
 
 /** `auto` trusts KVM until something is known against it. */

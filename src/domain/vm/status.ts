@@ -21,6 +21,7 @@ export interface Present {
   readonly pid: number | undefined;
   readonly usage: Usage | undefined;
   readonly guest?: GuestStatus | undefined;
+  readonly guestMemory?: number | undefined;
   /** Of each volume, bytes. */
   readonly sizes: ReadonlyMap<number, number>;
   readonly end: Ending | undefined;
@@ -33,7 +34,7 @@ const MOST_PARTS = 64;
 
 export function statusOf(machine: Machine, present: Present): WorkloadStatus {
   const { workload } = machine;
-  const { end, guest, pid, problem, since, sizes, state, usage } = present;
+  const { end, guest, guestMemory, pid, problem, since, sizes, state, usage } = present;
   return {
     name: workload.name,
     uuid: workload.uuid,
@@ -55,6 +56,7 @@ export function statusOf(machine: Machine, present: Present): WorkloadStatus {
     takes: takesOf(workload),
     devices: devicesOf(machine),
     guest,
+    guestMemory,
     usage,
     end,
     problem: problem?.slice(0, MAX_PROBLEM),

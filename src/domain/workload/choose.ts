@@ -58,8 +58,10 @@ export function chooseWhereItIs({ name, asked, situation, hosts }: Choice): Host
 function askedHost<T extends Named>(asked: string, hosts: readonly T[]): T {
   const host = hosts.find(({ id }) => id === asked);
   if (host) return host;
-  throw new PxenError('NOT_FOUND', `no node has the id ${asked}`, { details: ['see: mesh node info'] });
+  throw new PxenError('NOT_FOUND', `no host has the id ${asked}`, { details: [SEE_HOSTS] });
 }
+
+const SEE_HOSTS = 'see: mesh host list; a node is there after its first report';
 
 function placedHost<T extends Named>(workload: string, placement: string, hosts: readonly T[]): T {
   const host = hosts.find(({ id, name }) => id === placement || name === placement);
@@ -72,7 +74,7 @@ function placedHost<T extends Named>(workload: string, placement: string, hosts:
     'NOT_FOUND',
     `${workload}: its placement.node is ${quote(placement)}, and no node is called that`,
     {
-      details: [near === undefined ? 'see: mesh node info' : `did you mean ${near}?`],
+      details: [near === undefined ? SEE_HOSTS : `did you mean ${near}?`],
     },
   );
 }

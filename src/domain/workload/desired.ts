@@ -33,7 +33,11 @@ export function stopSent({ problem: _, registration: __, ...record }: WorkloadRe
 
 /** Its node was forgotten: an admin knows that it is gone. */
 export function nodeForgotten(record: WorkloadRecord): WorkloadRecord {
-  return { ...stopSent(record), disksOn: undefined, problem: `the node that it was on, ${record.node}, was forgotten` };
+  return {
+    ...stopSent(record),
+    disksOn: undefined,
+    problem: `the node that it was on, ${record.node}, was forgotten`,
+  };
 }
 
 /** What follows from a report of the node that a workload shall be on. */

@@ -18,7 +18,12 @@ export function holdingsOf(
   const { record, sights } = situation;
   const seen = sights.filter(sight => isAlive(sight.status) && holds(sight, record));
   const commitments = seen.map(sight => seenThere(uuid, sight, situation, takesIn));
-  const own = record && sights.some(({ host }) => host.id === record.node);
+  // Of one that ended and is being started again, the end is yesterday's news.
+  const own =
+    record &&
+    sights.some(
+      ({ host, status }) => host.id === record.node && (isAlive(status) || record.start === 'confirmed'),
+    );
   const state = record && !own ? awaited(record, situation) : undefined;
   if (!record || !state) return commitments;
   const expected = commitment(uuid, record.name, record.node, state, takesIn(record), record.devices ?? []);

@@ -27,6 +27,8 @@ export interface WorkloadStatus {
   readonly devices?: readonly DeviceStatus[] | undefined;
   /** Of one with `runtime.qga`: what its guest agent said last. */
   readonly guest?: GuestStatus | undefined;
+  /** Bytes that the guest of one with `platform.balloon` has now. */
+  readonly guestMemory?: number | undefined;
   readonly usage?: Usage | undefined;
   /** Of one that ended. */
   readonly end?: Ending | undefined;

@@ -12,7 +12,9 @@ export function unusable(path: string, problem: string, cause: unknown): PxenErr
   return new PxenError('STATE_UNUSABLE', `${path}: ${problem}`, { cause });
 }
 
+/** What has become a clear error further down stays as it is. */
 export function unwritable(path: string, error: unknown): PxenError {
+  if (error instanceof PxenError) return error;
   const full = ['ENOSPC', 'EDQUOT'].includes(systemCode(error) ?? '');
   const reason = full ? 'the disk is full' : messageOf(error);
   return unusable(path, `cannot be written, ${reason}; the overlays of before stay served`, error);

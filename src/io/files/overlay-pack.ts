@@ -23,6 +23,9 @@ export interface OverlayIndex {
 
 export const EMPTY_INDEX: OverlayIndex = { records: [], parts: {} };
 
+/** Bytes. */
+const WRITTEN_AT_ONCE = 1024 * 1024;
+
 const FORMAT = 2;
 const PRIVATE_FILE = 0o600;
 
@@ -60,6 +63,10 @@ export class OverlayPack implements OverlayWriter {
   readonly #writing = new Map<string, Promise<number>>();
   #file: Promise<fs.promises.FileHandle> | undefined;
   #end = 0;
+  /** Parts that have their places but are not in the file yet, and how many bytes of it come before them. */
+  #waiting: Uint8Array[] = [];
+  #written = 0;
+  #writes: Promise<void> = Promise.resolve();
 
   constructor(folder: string, before: OverlayIndex) {
     this.#folder = folder;
@@ -78,6 +85,7 @@ export class OverlayPack implements OverlayWriter {
     const used = new Set(records.flatMap(partsOf));
     try {
       await this.#rescue(used);
+      await this.#flush();
       await (await this.#file)?.sync();
       const parts = Object.fromEntries([...this.#places].filter(([name]) => used.has(name)));
       const index = JSON.stringify({ format: FORMAT, records, parts });
@@ -90,12 +98,30 @@ export class OverlayPack implements OverlayWriter {
 
   /** What a failed build has written, the next good one sweeps away. */
   async close(): Promise<void> {
+    await this.#writes.catch(() => {});
     await (await this.#file?.catch(() => undefined))?.close();
   }
 
+  /** Nobody reads a pack before the index names it, so small parts wait for each other. */
   async #add(name: string, content: Uint8Array): Promise<number> {
-    const offset = this.#end;
+    this.#places.set(name, [this.#name, this.#end, content.length]);
     this.#end += content.length;
+    this.#waiting.push(content);
+    if (this.#end - this.#written >= WRITTEN_AT_ONCE) await this.#flush();
+    return content.length;
+  }
+
+  /** Writes what waits, after whatever is being written. */
+  #flush(): Promise<void> {
+    const parts = this.#waiting;
+    const offset = this.#written;
+    this.#waiting = [];
+    this.#written = this.#end;
+    if (parts.length > 0) this.#writes = this.#writes.then(() => this.#write(Buffer.concat(parts), offset));
+    return this.#writes;
+  }
+
+  async #write(content: Uint8Array, offset: number): Promise<void> {
     try {
       this.#file ??= open(this.#path(this.#name), 'wx', PRIVATE_FILE);
       const { fd } = await this.#file;
@@ -106,8 +132,6 @@ export class OverlayPack implements OverlayWriter {
     } catch (error) {
       throw unwritable(this.#folder, error);
     }
-    this.#places.set(name, [this.#name, offset, content.length]);
-    return content.length;
   }
 
   /** A pack that is more than half waste gives its last good parts to the new one, so waste never outweighs what is used. */

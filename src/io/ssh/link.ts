@@ -257,7 +257,7 @@ function drop(channel: ClientChannel): ClientChannel {
  * node:http calls a few methods of a net.Socket that an SSH channel does not have. `onGone` is called once: when its end
  * is confirmed or, for a node may never do that, when it is destroyed.
  */
-function asSocket(channel: ClientChannel, onGone: () => void): Duplex {
+export function asSocket(channel: ClientChannel, onGone: () => void): Duplex {
   const nothing = (): void => {};
   let isGone = false;
   const gone = (): void => {

@@ -7,6 +7,7 @@ import type { HostShell, ShellEnd, ShellOptions, ShellSocket } from '../../domai
 import { commandLine } from '../exec.ts';
 import { placeOf } from '../local-shell.ts';
 import { PinnedConnection, type SshOptions } from './connect.ts';
+import { asSocket } from './link.ts';
 
 export interface SshShellOptions extends SshOptions {
   readonly address: string;
@@ -41,7 +42,7 @@ export class SshShell implements HostShell {
   }
 
   async follow(argv: readonly string[], signal: AbortSignal): Promise<Readable> {
-    const channel = await this.#execute(argv);
+    const channel = await this.#execute(argv, each => each);
     channel.stderr.resume();
     // sshd ends the program when its channel is closed and it writes again.
     const end = (): void => channel.close();
@@ -54,11 +55,19 @@ export class SshShell implements HostShell {
 
   async connect(to: ShellSocket, signal: AbortSignal): Promise<Duplex> {
     const channel = await this.#open(to);
-    const end = (): void => void channel.destroy();
+    const end = (): void => void stream.destroy();
+    let isClosed = false;
+    channel.once('close', () => {
+      isClosed = true;
+    });
+    const stream = asSocket(channel, () => {
+      signal.removeEventListener('abort', end);
+      // The other side may never confirm it.
+      if (!isClosed) channel.emit('close');
+    });
     signal.addEventListener('abort', end, { once: true });
-    channel.once('close', () => signal.removeEventListener('abort', end));
     if (signal.aborted) end();
-    return channel;
+    return stream;
   }
 
   /** Cuts the connection, with all that runs over it. */
@@ -75,12 +84,15 @@ export class SshShell implements HostShell {
 
   async #run(argv: readonly string[], { input, signal, timeout }: ShellOptions): Promise<ShellEnd> {
     const connection = await this.#connected();
-    const channel = await this.#execute(argv);
+    const { channel, end } = await this.#execute(argv, each => ({
+      channel: each,
+      end: ended(each, connection),
+    }));
     let giveUp = (): void => {};
     const tooLong = new Promise<never>((_, reject) => {
       const stop = (why: string): void => {
-        channel.close();
         reject(new PxenError('TIMEOUT', `${connection.place}: ${argv[0]} ${why}`));
+        channel.close();
       };
       const timer = setTimeout(() => stop(`did not end within ${timeout / 1000} s`), timeout);
       const abort = (): void => stop('was called off');
@@ -91,13 +103,14 @@ export class SshShell implements HostShell {
       };
     });
     channel.stdin.end(input);
-    return Promise.race([ended(channel, connection), tooLong]).finally(giveUp);
+    return Promise.race([end, tooLong]).finally(giveUp);
   }
 
-  async #execute(argv: readonly string[]): Promise<ClientChannel> {
+  /** `take` is called before anything that the program says can have been missed: its end may come with the channel. */
+  async #execute<T>(argv: readonly string[], take: (channel: ClientChannel) => T): Promise<T> {
     const [program = '', ...args] = argv;
     const { client } = await this.#connected();
-    return this.#channel(done => client.exec(commandLine(program, args), done), program);
+    return this.#channel(done => client.exec(commandLine(program, args), done), program, take);
   }
 
   async #open(to: ShellSocket): Promise<ClientChannel> {
@@ -108,13 +121,15 @@ export class SshShell implements HostShell {
           ? client.forwardOut('127.0.0.1', 0, '127.0.0.1', to.port, done)
           : client.openssh_forwardOutStreamLocal(to.path, done),
       placeOf(to),
+      channel => channel,
     );
   }
 
-  async #channel(
+  async #channel<T>(
     ask: (done: (error: Error | undefined, channel: ClientChannel) => void) => unknown,
     what: string,
-  ): Promise<ClientChannel> {
+    take: (channel: ClientChannel) => T,
+  ): Promise<T> {
     const connection = await this.#connected();
     return new Promise((resolve, reject) => {
       const gone = (): void => reject(connection.lost());
@@ -123,7 +138,7 @@ export class SshShell implements HostShell {
         connection.client.off('close', gone);
         if (error)
           reject(new PxenError('WORKLOAD_FAILED', `${connection.place}: ${what}: ${messageOf(error)}`));
-        else resolve(channel);
+        else resolve(take(channel));
       });
     });
   }

@@ -53,7 +53,10 @@ export async function endSoftly(own: OwnDomain, patience: number, parts: EndPart
 }
 
 /** Nothing of it is left but the files that were there before. Those that were made for it go, if they are ephemeral. */
-export async function clearAway({ note, sight }: OwnDomain, { host, tell, clock }: EndParts): Promise<void> {
+export async function clearAway(
+  { note, sight }: OwnDomain,
+  { host, tell, clock }: EndParts,
+): Promise<string[]> {
   const began = clock.elapsed();
   const { name, uuid, volumes } = note.status;
   await host.must(DOMAIN.undefine(sight.uuid), `${name}: cannot be undefined`);
@@ -63,6 +66,7 @@ export async function clearAway({ note, sight }: OwnDomain, { host, tell, clock 
   const text =
     gone.length === 0 ? 'no volume was deleted' : `deleted ${gone.map(({ path }) => path).join(', ')}`;
   tellStep(tell, 'clear', text, clock.elapsed() - began);
+  return gone.map(({ path }) => path);
 }
 
 export function deleteCommand({ path, pool }: MadeDisk): string[] {

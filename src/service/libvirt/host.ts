@@ -1,22 +1,23 @@
-import { type Duplex, PassThrough, type Readable } from 'node:stream';
+import type { Duplex, Readable } from 'node:stream';
 import type { AgentAnswer, AgentDone, AgentRun, AgentStep, OutputWanted } from '../../api/agent.ts';
 import { asPxenError, PxenError } from '../../base/error.ts';
 import type { Clock, Log } from '../../base/ports.ts';
 import type { MachineId, Sha256 } from '../../domain/machine/genid.ts';
-import type { HostShell, ShellSocket } from '../../domain/node/shell.ts';
+import type { HostShell } from '../../domain/node/shell.ts';
 import type { LibvirtHostFacts } from '../../domain/vm/libvirt/host-look.ts';
-import { DOMAIN, SYSTEM_URI, virsh } from '../../domain/vm/libvirt/virsh.ts';
-import { STATE_FILES, WORKLOADS_FOLDER } from '../../domain/vm/statefiles.ts';
+import { DOMAIN, SYSTEM_URI } from '../../domain/vm/libvirt/virsh.ts';
+import { balloonFault } from '../../domain/workload/balloon.ts';
 import type { WellFormed } from '../../domain/workload/judge.ts';
 import { parseWorkload } from '../../domain/workload/parse.ts';
 import { workloadError } from '../../domain/workload/problem.ts';
 import { rfcUuid } from '../../domain/workload/rfcuuid.ts';
 import type { WorkloadStatus } from '../../domain/workload/status.ts';
-import type { TellStep } from '../../domain/workload/steps.ts';
+import { type TellStep, tellStep } from '../../domain/workload/steps.ts';
 import { HostCommands } from './commands.ts';
 import { clearAway, type EndParts, endDomain, endSoftly } from './ending.ts';
 import type { Note } from './note.ts';
 import { DomainStart, foreign, pathsOf } from './starting.ts';
+import { DomainStreams, logOf } from './streams.ts';
 import { type OwnDomain, ownDomain, Watched } from './watched.ts';
 
 export interface LibvirtParts {
@@ -39,13 +40,12 @@ const MOST_OUTPUT = 4096;
 /** One libvirt host. What it does for a workload it does one after the other; starts one at a time, for they share its ports. */
 export class LibvirtHost {
   readonly #name: string;
-  readonly #shell: HostShell;
   readonly #commands: HostCommands;
   readonly #parts: LibvirtParts;
   readonly #watched: Watched;
+  readonly #streams: DomainStreams;
   /** By workload; `` for what one start at a time may do. */
   readonly #queues = new Map<string, Promise<unknown>>();
-  #followers: { readonly uuid: string; readonly source: Readable; readonly out: PassThrough }[] = [];
 
   constructor(
     host: { readonly name: string; readonly id: MachineId },
@@ -53,10 +53,10 @@ export class LibvirtHost {
     parts: LibvirtParts,
   ) {
     this.#name = host.name;
-    this.#shell = shell;
     this.#commands = new HostCommands(host.name, shell);
     this.#parts = parts;
     this.#watched = new Watched(parts.clock);
+    this.#streams = new DomainStreams(host.name, shell, uuid => this.#own(uuid));
   }
 
   /** Rejects with what is wrong with the host. */
@@ -64,8 +64,11 @@ export class LibvirtHost {
     const facts = await this.#commands.facts();
     const sights = await this.#commands.domains(facts.domains);
     const own = sights.flatMap(sight => ownDomain(sight, this.#rfcUuid) ?? []);
-    const workloads = await this.#watched.statuses(own, facts.bootId, note => this.#lastWords(note));
-    this.#endFollowers(workloads);
+    const workloads = await this.#watched.statuses(own, facts.bootId, {
+      output: note => this.#lastWords(note),
+      guest: domain => this.#commands.guest(domain),
+    });
+    this.#streams.endOthers(workloads);
     return { facts, workloads };
   }
 
@@ -91,46 +94,30 @@ export class LibvirtHost {
     }
   }
 
-  async output(uuid: string, { follow, lines, of }: OutputWanted, signal: AbortSignal): Promise<Readable> {
-    const { note } = await this.#own(uuid);
-    const path = of === 'log' ? logOf(note) : serialLogOf(uuid);
-    const more = follow ? ['-F'] : [];
-    // One that was never written to is not there.
-    const script = 'test -e "$1" || exit 0; file=$1; shift; exec tail "$@" -- "$file"';
-    const stream = await this.#shell.follow(
-      ['sh', '-c', script, 'sh', path, '-n', `${lines}`, ...more],
-      signal,
-    );
-    return follow ? this.#followed(uuid, stream) : stream;
+  output(uuid: string, wanted: OutputWanted, signal: AbortSignal): Promise<Readable> {
+    return this.#streams.output(uuid, wanted, signal);
   }
 
+  console(uuid: string, signal: AbortSignal): Promise<Duplex> {
+    return this.#streams.console(uuid, signal);
+  }
+
+  /** Rejects: only an agent does that. */
   async guest(uuid: string): Promise<never> {
     const { note, sight } = await this.#own(uuid);
-    const command = virsh('qemu-agent-command', sight.uuid, '\'{"execute":"guest-ping"}\'')
-      .slice(2)
-      .join(' ');
+    const ping = DOMAIN.askAgent(sight.uuid, `'{"execute":"guest-ping"}'`, 5);
     throw new PxenError(
       'WORKLOAD_STATE',
       `${note.status.name}: ${this.#name} has no pxen-agent that would ask its guest`,
-      {
-        details: [`on the host: ${command}`],
-      },
+      { details: [`on the host: ${ping.slice(ping.indexOf('virsh')).join(' ')}`] },
     );
-  }
-
-  async console(uuid: string, signal: AbortSignal): Promise<Duplex> {
-    const { note, sight } = await this.#own(uuid);
-    const { name } = note.status;
-    if (sight.life.state === 'ended')
-      throw new PxenError('WORKLOAD_STATE', `${name}: has no console any more: ${sight.life.end}`);
-    return this.#shell.connect(serialPort(note, this.#name), signal);
   }
 
   get #rfcUuid(): (uuid: string) => string {
     return uuid => rfcUuid(uuid, this.#parts.sha1);
   }
 
-  #do(run: AgentRun, tell: TellStep, signal: AbortSignal): Promise<AgentDone> {
+  async #do(run: AgentRun, tell: TellStep, signal: AbortSignal): Promise<AgentDone> {
     switch (run.verb) {
       case 'download':
         return this.#download(run);
@@ -146,7 +133,21 @@ export class LibvirtHost {
         return this.#turn(run, 'resume');
       case 'restart':
         return this.#restart(run, tell, signal);
+      case 'balloon':
+        return this.#balloon(run, tell);
+      case 'replace':
+        return this.#byHand(run);
     }
+  }
+
+  /** What needs an agent beside libvirt. */
+  async #byHand({ uuid, verb }: AgentRun): Promise<never> {
+    const { note } = await this.#own(uuid);
+    throw new PxenError(
+      'WORKLOAD_STATE',
+      `${note.status.name}: ${verb} needs a pxen-agent, and ${this.#name} has none`,
+      { details: ['a restart takes over what its file says'] },
+    );
   }
 
   /** Everything has to be on the file system that hosts share (TC-1), or is made at the start. */
@@ -221,6 +222,25 @@ export class LibvirtHost {
     return { status: await this.#statusNow(uuid) };
   }
 
+  /** What the guest does with it shows in its status. */
+  async #balloon({ memory, uuid }: AgentRun, tell: TellStep): Promise<AgentDone> {
+    const { note, sight } = await this.#living(uuid);
+    const { guestMemory, name, takes } = note.status;
+    if (guestMemory === undefined)
+      throw new PxenError(
+        'WORKLOAD_STATE',
+        `${name}: has no balloon: it was started without platform.balloon`,
+      );
+    if (memory === undefined) return { status: await this.#statusNow(uuid) };
+    const fault = balloonFault(memory, { memory: { bytes: takes?.memory ?? guestMemory } });
+    if (fault !== undefined)
+      throw new PxenError('BAD_REQUEST', `${name}: balloon: got ${memory} bytes, ${fault}`);
+    const began = this.#parts.clock.elapsed();
+    await this.#commands.must(DOMAIN.setMemory(sight.uuid, memory), `${name}: its balloon does not move`);
+    tellStep(tell, 'balloon', 'the guest was asked', this.#parts.clock.elapsed() - began);
+    return { status: await this.#statusNow(uuid) };
+  }
+
   #ending(tell: TellStep): EndParts {
     return { host: this.#commands, clock: this.#parts.clock, tell };
   }
@@ -251,26 +271,6 @@ export class LibvirtHost {
     return stdout.slice(-MOST_OUTPUT);
   }
 
-  #followed(uuid: string, source: Readable): Readable {
-    const out = new PassThrough();
-    out.once('close', () => source.destroy());
-    source.on('error', error => out.destroy(error));
-    source.pipe(out);
-    this.#followers.push({ uuid, source, out });
-    return out;
-  }
-
-  /** Nothing more comes from one that ended. */
-  #endFollowers(workloads: readonly WorkloadStatus[]): void {
-    const lives = new Set(workloads.filter(({ state }) => state !== 'ended').map(({ uuid }) => uuid));
-    for (const { out, source, uuid } of this.#followers) {
-      if (lives.has(uuid)) continue;
-      source.unpipe(out);
-      out.end();
-    }
-    this.#followers = this.#followers.filter(({ out, uuid }) => lives.has(uuid) && !out.destroyed);
-  }
-
   /** One thing at a time for each of them. */
   async #inTurn<T>(queue: string, act: () => Promise<T>): Promise<T> {
     const before = this.#queues.get(queue) ?? Promise.resolve();
@@ -294,22 +294,4 @@ function judged({ config, uuid }: AgentRun): WellFormed & { readonly file: strin
   if (workload.uuid !== uuid)
     throw new PxenError('BAD_REQUEST', `uuid: got ${uuid}, expected ${workload.uuid}, as in the file`);
   return { ...parsed, workload };
-}
-
-/** Where libvirt has QEMU write. */
-function logOf({ status }: Note): string {
-  return `/var/log/libvirt/qemu/${status.name}.log`;
-}
-
-function serialLogOf(uuid: string): string {
-  return `${WORKLOADS_FOLDER}/${uuid}/${STATE_FILES.serialLog}`;
-}
-
-function serialPort({ status: { console, name } }: Note, host: string): ShellSocket {
-  if (console.type === 'serial-socket' && console.path !== undefined) return { path: console.path };
-  if (console.type === 'serial-tcp' && console.port !== undefined) return { port: console.port };
-  throw new PxenError(
-    'WORKLOAD_STATE',
-    `${name}: its console is a screen; open it with a VNC viewer on port ${console.port} of ${host}`,
-  );
 }

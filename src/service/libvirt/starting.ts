@@ -16,7 +16,7 @@ import { shapeCommand } from '../../domain/workload/shaping.ts';
 import { runSteps, type Step, type TellStep } from '../../domain/workload/steps.ts';
 import type { Workload } from '../../domain/workload/workload.ts';
 import type { HostCommands } from './commands.ts';
-import { deleteCommand } from './ending.ts';
+import { clearAway, deleteCommand } from './ending.ts';
 import { formatNote, type MadeDisk } from './note.ts';
 import { ownDomain } from './watched.ts';
 
@@ -95,16 +95,19 @@ export class DomainStart {
 
   /** What is left of a run that ended goes; what is somebody else's is not touched. */
   async #clear(): Promise<string | undefined> {
-    const { host, rfcUuid } = this.#parts;
+    const { clock, host, rfcUuid } = this.#parts;
     const { name } = this.#workload;
     const { rfcUuid: uuid } = this.#sure();
     const sight = await host.domain(uuid);
     if (!sight) return undefined;
-    if (!ownDomain(sight, rfcUuid)) throw foreign(name, uuid);
+    const own = ownDomain(sight, rfcUuid);
+    if (!own) throw foreign(name, uuid);
     if (sight.life.state !== 'ended')
       throw new PxenError('WORKLOAD_STATE', `${name}: runs already on this host`);
-    await host.must(DOMAIN.undefine(uuid), `${name}: what the last run left cannot be cleared away`);
-    return 'cleared away what the last run left';
+    const deleted = await clearAway(own, { host, clock, tell: () => {} });
+    // One of those may be among the files that were there a moment ago.
+    this.#facts = await host.facts(pathsOf(this.#workload));
+    return ['cleared away what the last run left', ...deleted].join(', ');
   }
 
   /** Those with a size that are not there yet. */
@@ -145,7 +148,10 @@ export class DomainStart {
   #note(machine: Machine): string {
     const present = { state: 'running', since: this.#parts.clock.now(), sizes: new Map() } as const;
     const unknown = { pid: undefined, usage: undefined, end: undefined, problem: undefined };
-    const status = statusOf(machine, { ...present, ...unknown });
+    // That there is one to ask is known by it.
+    const guest = this.#workload.qga ? ({ agent: 'silent', addresses: [] } as const) : undefined;
+    const guestMemory = this.#workload.balloon && this.#workload.memory.bytes;
+    const status = statusOf(machine, { ...present, ...unknown, guest, guestMemory });
     return formatNote({ bootId: this.#facts?.bootId ?? '', made: this.#made, status });
   }
 

@@ -1,6 +1,6 @@
 import type { Clock } from '../../base/ports.ts';
 import type { DomainSight } from '../../domain/vm/libvirt/look.ts';
-import type { Usage, WorkloadState, WorkloadStatus } from '../../domain/workload/status.ts';
+import type { GuestStatus, Usage, WorkloadState, WorkloadStatus } from '../../domain/workload/status.ts';
 import { type Note, parseNote } from './note.ts';
 
 /** A domain that pxen started, with what it noted then. */
@@ -16,6 +16,14 @@ interface Before {
   readonly cpuSeconds: number | undefined;
   readonly at: number;
   readonly output: string;
+}
+
+/** What is only asked where it is wanted. */
+export interface Questions {
+  /** The last lines of the log of one that has just ended. */
+  readonly output: (note: Note) => Promise<string>;
+  /** Of a domain that runs: how the agent in its guest is. */
+  readonly guest: (domain: string) => Promise<GuestStatus>;
 }
 
 /**
@@ -38,21 +46,24 @@ export class Watched {
     this.#clock = clock;
   }
 
-  /** `output`: the last lines of the log of one that has just ended. What ended in a former boot of the host is no more. */
+  /** What ended in a former boot of the host is no more. */
   async statuses(
     domains: readonly OwnDomain[],
     bootId: string,
-    output: (note: Note) => Promise<string>,
+    { guest, output }: Questions,
   ): Promise<WorkloadStatus[]> {
     const here = domains.filter(({ note, sight }) => sight.life.state !== 'ended' || note.bootId === bootId);
     const seen = new Map<string, Before>();
-    const statuses: WorkloadStatus[] = [];
-    for (const own of here) {
-      const before = this.#before.get(own.note.status.uuid);
-      const now = await this.#look(own, before, output);
-      seen.set(own.note.status.uuid, now);
-      statuses.push(this.#status(own, before, now));
-    }
+    const statuses = await Promise.all(
+      here.map(async own => {
+        const { sight, note } = own;
+        const before = this.#before.get(note.status.uuid);
+        const now = await this.#look(own, before, output);
+        seen.set(note.status.uuid, now);
+        const isAsked = note.status.guest !== undefined && now.state === 'running';
+        return { ...this.#status(own, before, now), guest: isAsked ? await guest(sight.uuid) : undefined };
+      }),
+    );
     this.#before = seen;
     return statuses;
   }
@@ -76,7 +87,7 @@ export class Watched {
   }
 
   #status(
-    { note, sight: { life, usage } }: OwnDomain,
+    { note, sight: { guestMemory, life, usage } }: OwnDomain,
     before: Before | undefined,
     now: Before,
   ): WorkloadStatus {
@@ -86,6 +97,8 @@ export class Watched {
       state,
       since: now.since,
       usage: usage && state !== 'ended' ? { ...usage, cpuPercent: shareOf(usage, before, now) } : undefined,
+      // Of one with a balloon.
+      guestMemory: note.status.guestMemory === undefined || state === 'ended' ? undefined : guestMemory,
       end: end === undefined ? undefined : { reason: end, output: now.output },
       problem: problem ?? note.status.problem,
     };

@@ -15,7 +15,7 @@ import type { RuleFiles } from '../../domain/placement/rulefiles.ts';
 import type { HostStore } from '../../domain/placement/setting.ts';
 import type { PlacementRequest } from '../../domain/placement/snapshot.ts';
 import type { Host } from '../../domain/workload/host.ts';
-import { Placements, wishOf } from './placements.ts';
+import { Placements, settled, wishOf } from './placements.ts';
 import { Rulebook } from './rulebook.ts';
 import { type HostChange, HostTable, knownHost } from './table.ts';
 import { curvesOf, hostViews, planView, realmList, type Tallies, tallies } from './views.ts';
@@ -140,12 +140,13 @@ export class Placement implements Service, Placer {
 
   /** Where a set of workloads would go together. One that runs stays where it is. Others are served meanwhile. */
   async plan(berthings: readonly Berthing[]): Promise<PlanView> {
+    refuseTwice(berthings);
     const roster = this.#roster();
     const ledger = this.#placements.ledger();
     const requests = berthings.map(berthing => plannedRequest(berthing, roster, ledger));
     const uuids = new Set(berthings.map(({ workload }) => workload.uuid));
     const others = ledger.filter(each => !uuids.has(each.workload));
-    const slices = planning(snapshotOf(roster.rules, roster.hosts, others), requests);
+    const slices = planning(snapshotOf(roster.rules, settled(roster.hosts, others), others), requests);
     for (;;) {
       const { done, value } = slices.next();
       if (done) return planView(value, roster.hosts);
@@ -155,6 +156,11 @@ export class Placement implements Service, Placer {
 
   tallies(): Tallies {
     return tallies(this.#roster().hosts, this.#placements.ledger());
+  }
+
+  /** Whether libvirt controls the host of this id. */
+  isLibvirt(id: MachineId): boolean {
+    return this.#table.of(id)?.uri !== undefined;
   }
 
   /** As they are now: they change while everything runs. */
@@ -174,9 +180,22 @@ export class Placement implements Service, Placer {
   }
 }
 
+function refuseTwice(berthings: readonly Berthing[]): void {
+  const seen = new Set<string>();
+  for (const { workload } of berthings) {
+    if (seen.has(workload.uuid))
+      throw new PxenError('BAD_REQUEST', `${workload.name} is in the set twice`, {
+        details: ['name each workload once: one that is planned twice would have two places'],
+      });
+    seen.add(workload.uuid);
+  }
+}
+
+/** That some host says it runs a workload binds nothing: only the one that it was started on does. */
 function plannedRequest(berthing: Berthing, roster: Roster, ledger: Ledger): PlacementRequest {
   const { request } = wishOf(berthing, roster, ledger);
-  const now = ledger.find(each => each.workload === berthing.workload.uuid);
+  const { last, workload } = berthing;
+  const now = ledger.find(each => each.workload === workload.uuid && each.host === last);
   const home = now && roster.hosts.find(host => host.id === now.host);
   return home && request.node === undefined ? { ...request, node: home.name, stays: true } : request;
 }

@@ -32,6 +32,12 @@ export interface Case {
   readonly ledger: Ledger;
 }
 
+/** A place as the ledger has it, and as whoever starts the workload gets it. */
+interface Berth {
+  readonly commitment: Commitment;
+  readonly held: Held;
+}
+
 /** Chooses hosts, and holds places while a start is under way. */
 export class Placements implements Placer {
   readonly #p: PlacementsPorts;
@@ -46,7 +52,9 @@ export class Placements implements Placer {
   }
 
   decide(berthing: Berthing): Decision {
-    return this.decided(this.caseOf(berthing));
+    const asked = this.caseOf(berthing);
+    const decision = this.decided(asked);
+    return { ...decision, would: this.#berth(asked, decision, berthing.workload.uuid)?.held };
   }
 
   hold(berthing: Berthing): Held {
@@ -58,12 +66,10 @@ export class Placements implements Placer {
     const asked = this.caseOf(berthing);
     const decision = this.decided(asked);
     this.#explain(asked, decision);
-    const host = asked.roster.hosts.find(({ id }) => id === decision.node);
-    const held = host && this.#reserve(asked, host, uuid);
-    if (!held) throw placementRefused(name, decision);
-    this.#reserved.set(uuid, held);
-    const realm = host.realm === undefined ? undefined : asked.roster.rules.realms.get(host.realm);
-    return { node: host.id, devices: held.devices, realm };
+    const berth = this.#berth(asked, decision, uuid);
+    if (!berth) throw placementRefused(name, decision);
+    this.#reserved.set(uuid, berth.commitment);
+    return berth.held;
   }
 
   release(uuid: string): void {
@@ -77,18 +83,22 @@ export class Placements implements Placer {
     const { named, request } = wishOf(berthing, roster, ledger);
     const others = ledger.filter(each => each.workload !== berthing.workload.uuid);
     const judging = named ? judgedThere(roster, named.id) : roster;
-    const held = Map.groupBy(others, ({ host }) => host);
-    const settled = judging.hosts.map(host => {
-      const there = held.get(host.id) ?? [];
-      return withFreed(host, new Set(there.map(each => each.workload)));
-    });
-    return { snapshot: snapshotOf(judging.rules, settled, others), request, roster, ledger };
+    const hosts = settled(judging.hosts, others);
+    return { snapshot: snapshotOf(judging.rules, hosts, others), request, roster, ledger };
   }
 
   decided({ request, roster, snapshot }: Case): Decision {
     const placement = place(snapshot, request);
     const node = roster.hosts.find(({ name }) => name === placement.host)?.id;
     return { ...placement, node, named: request.node };
+  }
+
+  #berth(asked: Case, { node }: Decision, uuid: string): Berth | undefined {
+    const host = asked.roster.hosts.find(({ id }) => id === node);
+    const commitment = host && this.#reserve(asked, host, uuid);
+    if (!commitment) return undefined;
+    const realm = host.realm === undefined ? undefined : asked.roster.rules.realms.get(host.realm);
+    return { commitment, held: { node: host.id, devices: commitment.devices, realm } };
   }
 
   #reserve({ ledger, request, snapshot }: Case, host: RosterHost, uuid: string): Commitment | undefined {
@@ -113,6 +123,15 @@ export class Placements implements Placer {
   }
 }
 
+/** The hosts with the memory of all that runs there, by their last reports, and is not in the ledger. */
+export function settled(hosts: readonly RosterHost[], ledger: Ledger): readonly RosterHost[] {
+  const held = Map.groupBy(ledger, ({ host }) => host);
+  return hosts.map(host => {
+    const there = held.get(host.id) ?? [];
+    return withFreed(host, new Set(there.map(each => each.workload)));
+  });
+}
+
 /** What a workload asks for, and the host that is named for it. Throws NOT_FOUND for a node or realm that there is not. */
 export function wishOf({ asked, last, workload }: Berthing, { hosts, rules }: Roster, ledger: Ledger): Wish {
   const named = namedHost({ name: workload.name, asked, placement: workload.placement.node, hosts });
@@ -122,7 +141,7 @@ export function wishOf({ asked, last, workload }: Berthing, { hosts, rules }: Ro
     last: last && hosts.find(({ id }) => id === last)?.name,
     stays: ledger.some(each => each.workload === workload.uuid && each.host === named?.id),
   };
-  refuseUnknownRealm(request, rules);
+  if (!named) refuseUnknownRealm(request, rules);
   return { named, request };
 }
 

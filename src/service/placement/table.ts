@@ -18,7 +18,7 @@ export interface HostChange extends SettingChange {
 }
 
 /** What a change is judged by. */
-interface Scene {
+interface Standing {
   readonly hosts: readonly RosterHost[];
   /** Those of the files. */
   readonly rules: PlacementRules;
@@ -45,12 +45,16 @@ export class HostTable {
     return [...this.#all.values()];
   }
 
+  of(id: MachineId): HostSetting | undefined {
+    return this.#all.get(id);
+  }
+
   health(): string | undefined {
     return this.#failure;
   }
 
   /** Durable when it resolves. Rejects with NOT_FOUND, CONFLICT or BAD_REQUEST, and then nothing has changed. */
-  change(name: string, change: HostChange, now: () => Scene): Promise<MachineId> {
+  change(name: string, change: HostChange, now: () => Standing): Promise<MachineId> {
     // One after the other: of two who add the same host, one is told.
     const mine = this.#last.then(() => this.#change(name, change, now()));
     this.#last = mine.catch(() => {});
@@ -60,7 +64,7 @@ export class HostTable {
   async #change(
     name: string,
     { expect, ...change }: HostChange,
-    { hosts, rules }: Scene,
+    { hosts, rules }: Standing,
   ): Promise<MachineId> {
     const before = expect === 'new' ? this.#fresh(name, change, hosts) : this.#known(name, change, hosts);
     const after = changed(before, change, rules);

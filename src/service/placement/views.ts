@@ -49,9 +49,9 @@ function hostView(
     problem: problems.length === 0 ? undefined : problems.join('; '),
     profile: isMeasured ? 'default' : host.profile,
     translation: translation && { ...translation },
-    cores: profile?.cores,
-    memory: profile?.memory,
-    usage: { vms, vcpus, memory, devices: Object.fromEntries(devices) },
+    cores: profile && whole(profile.cores),
+    memory: profile && whole(profile.memory),
+    usage: { vms, vcpus, memory: whole(memory), devices: Object.fromEntries(devices) },
     devices: Object.fromEntries(deviceCounts(profile?.devices ?? [])),
     cost: costNow(snapshot, seen),
     workloads: held
@@ -59,6 +59,11 @@ function hostView(
       .sort((a, b) => byName(a.name, b.name)),
   };
   return view;
+}
+
+/** Nodes may say any number, and sums of them: what no JSON reader takes for a whole number would hide every other host. */
+function whole(count: number): number {
+  return Math.min(count, Number.MAX_SAFE_INTEGER);
 }
 
 const LIBVIRT_LIVENESS = { up: 'connected', unknown: 'not asked' } as const;

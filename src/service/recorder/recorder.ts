@@ -3,7 +3,7 @@ import { type Ipv4, ipv4ToNumber } from '../../base/ipv4.ts';
 import type { Mac } from '../../base/mac.ts';
 import type { OpenUdp, UdpPeer, UdpSocket } from '../../base/ports.ts';
 import { encodePcapng } from '../../wire/pcap/pcapng.ts';
-import type { Conversation } from './datagrams.ts';
+import type { Transfer } from './datagrams.ts';
 import { cardNumber, peek } from './dhcp-peek.ts';
 import { type HttpExchange, masked } from './exchange.ts';
 import { packetsOf } from './render.ts';
@@ -140,7 +140,9 @@ export class Recorder {
     return {
       record: (local, remote, outgoing, payload) => {
         const at = this.#parts.microseconds();
-        this.#grown(this.#transfer(local, remote, at).add(at, outgoing, local, remote, payload));
+        const shelf = this.#shelf(this.#keyOf(remote.address), at);
+        const all = shelf.conversation(`${local.port} ${remote.port}`, 'tftp');
+        this.#grown(all.add(at, outgoing, local, remote, payload));
       },
       end: () => {},
     };
@@ -148,22 +150,17 @@ export class Recorder {
 
   /** A transfer with a socket of its own: what it belongs to is looked up once, and what it sends is of files in memory, which stay as they are. */
   #transferTape(): Tape {
-    let own: Conversation | undefined;
+    let own: Transfer | undefined;
     return {
       record: (local, remote, outgoing, payload) => {
         const at = this.#parts.microseconds();
-        own ??= this.#transfer(local, remote, at);
-        own.borrow(at, outgoing, local, remote, payload);
+        own ??= this.#shelf(this.#keyOf(remote.address), at).transfer(local, remote);
+        own.add(at, outgoing, payload);
       },
       end: () => {
         if (own) this.#grown(own.settle());
       },
     };
-  }
-
-  #transfer(local: UdpPeer, remote: UdpPeer, at: number): Conversation {
-    const shelf = this.#shelf(this.#keyOf(remote.address), at);
-    return shelf.conversation(`${local.port} ${remote.port}`, 'tftp');
   }
 
   #keyOf(address: Ipv4): Key {

@@ -3,7 +3,7 @@ import { ANY, BROADCAST, type Ipv4 } from '../../base/ipv4.ts';
 import type { Mac } from '../../base/mac.ts';
 import { type Station, TCP, tcpFrame, udpFrame } from '../../wire/pcap/frame.ts';
 import type { CapturedPacket } from '../../wire/pcap/pcapng.ts';
-import type { Conversation, Datagram } from './datagrams.ts';
+import type { Datagram, Recorded } from './datagrams.ts';
 import type { HttpExchange } from './exchange.ts';
 import type { Shelf } from './shelf.ts';
 
@@ -23,7 +23,7 @@ export function packetsOf(shelf: Shelf, names: RenderNames): CapturedPacket[] {
   return [...datagrams, ...exchangePackets(shelf, names)];
 }
 
-function conversationPackets(conversation: Conversation, names: RenderNames): CapturedPacket[] {
+function conversationPackets(conversation: Recorded, names: RenderNames): CapturedPacket[] {
   const { head, omitted, omittedBytes, tail } = conversation;
   const last = tail.map((datagram, index) => {
     const comment =

@@ -1,4 +1,5 @@
-import { Conversation, DHCP, TRANSFER } from './datagrams.ts';
+import type { UdpPeer } from '../../base/ports.ts';
+import { Conversation, DHCP, type Recorded, TRANSFER, Transfer } from './datagrams.ts';
 import { Excerpt } from './excerpt.ts';
 import type { HttpExchange } from './exchange.ts';
 
@@ -13,7 +14,7 @@ const OVERHEAD = 200;
 
 /** What was recorded of one machine. */
 export class Shelf {
-  readonly conversations = new Map<string, Conversation>();
+  readonly conversations = new Map<string, Recorded>();
   /** When it was last put at the end of the queue, microseconds since the epoch. */
   touchedAt = 0;
   #exchanges = new Excerpt<HttpExchange>(EXCHANGES);
@@ -39,11 +40,22 @@ export class Shelf {
 
   conversation(key: string, kind: 'dhcp' | 'tftp'): Conversation {
     const known = this.conversations.get(key);
-    if (known) return known;
+    if (known instanceof Conversation) return known;
     const made = new Conversation(kind === 'dhcp' ? DHCP : TRANSFER);
+    this.#keep(key, made);
+    return made;
+  }
+
+  transfer(local: UdpPeer, remote: UdpPeer): Transfer {
+    const made = new Transfer(local, remote);
+    this.#keep(`${local.port} ${remote.address} ${remote.port}`, made);
+    return made;
+  }
+
+  #keep(key: string, made: Recorded): void {
+    this.conversations.delete(key);
     this.conversations.set(key, made);
     if (this.bytes > MOST_BYTES) this.#dropOldest(key);
-    return made;
   }
 
   /** Returns how many bytes of memory it took. */

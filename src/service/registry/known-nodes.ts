@@ -6,7 +6,7 @@ import { type NodeRecord, type NodeStore, newNode } from '../../domain/node/reco
 import { BoundedMap } from './bounded.ts';
 import { NodeWriter } from './writer.ts';
 
-/** A flood of forged DISCOVERs must not fill the memory: beyond this the oldest node that never reported goes. */
+/** A flood of forged DISCOVERs must not fill the memory: beyond this the oldest nodes that never reported go. */
 const MAX_NODES = 4096;
 /** Boot events of all nodes together, about 50 MB. */
 const MAX_EVENTS = 200_000;
@@ -75,7 +75,7 @@ export class KnownNodes {
     this.#events += eventsOf(node) - eventsOf(this.#nodes.get(node.id));
     this.#nodes.set(node.id, node);
     for (const mac of node.macs) if (this.#byMac.get(mac) === undefined) this.#byMac.set(mac, node.id);
-    if (this.#nodes.size > MAX_NODES || this.#events > MAX_EVENTS) this.#forgetOne(node.id);
+    if (this.#nodes.size > MAX_NODES || this.#events > MAX_EVENTS) this.#makeRoom(node.id);
   }
 
   /** In memory, and soon in the store. */
@@ -84,30 +84,31 @@ export class KnownNodes {
     this.#writer.changed(node.id);
   }
 
-  #forgetOne(spared: MachineId): void {
-    let victim: NodeRecord | undefined;
-    for (const node of this.#nodes.values()) {
-      if (node.id !== spared && (!victim || isLesserLoss(node, victim))) victim = node;
-    }
-    if (victim) this.forget(victim.id);
+  /** Of those that never reported the eighth heard longest ago, for looking at all takes long; of the others only one. */
+  #makeRoom(spared: MachineId): void {
+    const others = [...this.#nodes.values()].filter(({ id }) => id !== spared);
+    const silent = others.filter(({ report }) => report === undefined);
+    const byAge = (silent.length > 0 ? silent : others).sort((a, b) => a.lastSeenAt - b.lastSeenAt);
+    this.#forgetAll(byAge.slice(0, Math.max(1, silent.length >> 3)).map(({ id }) => id));
   }
 
   /** As if it had never been seen. */
   forget(id: MachineId): void {
-    this.#events -= eventsOf(this.#nodes.get(id));
-    this.#nodes.delete(id);
-    this.#byMac.deleteWhere(owner => owner === id);
-    this.#byAddress.deleteWhere(owner => owner === id);
-    this.#writer.removed(id);
+    this.#forgetAll([id]);
+  }
+
+  #forgetAll(ids: readonly MachineId[]): void {
+    for (const id of ids) {
+      this.#events -= eventsOf(this.#nodes.get(id));
+      this.#nodes.delete(id);
+      this.#writer.removed(id);
+    }
+    const gone = new Set(ids);
+    this.#byMac.deleteWhere(owner => gone.has(owner));
+    this.#byAddress.deleteWhere(owner => gone.has(owner));
   }
 }
 
 function eventsOf(node: NodeRecord | undefined): number {
   return node?.boots.reduce((sum, boot) => sum + boot.events.length, 0) ?? 0;
-}
-
-/** Whoever never reported goes before whoever did, and then the one heard longest ago. */
-function isLesserLoss(a: NodeRecord, b: NodeRecord): boolean {
-  if ((a.report === undefined) !== (b.report === undefined)) return a.report === undefined;
-  return a.lastSeenAt < b.lastSeenAt;
 }

@@ -1,4 +1,5 @@
 import type { WorkloadRun } from '../../api/workloads.ts';
+import type { PxenError } from '../../base/error.ts';
 import { driveProblems } from '../../domain/placement/drives.ts';
 import type { Berthing, Decision, Held, Placer } from '../../domain/placement/placer.ts';
 import { placementRefused } from '../../domain/placement/refusal.ts';
@@ -25,6 +26,8 @@ export interface Berth {
   readonly host: Host | undefined;
   /** Of a start and a restart: its place, until it is released. */
   readonly held?: Held | undefined;
+  /** Of a dry run, a download and a replacement: the place that would be held. */
+  readonly would?: Held | undefined;
   /** Of a dry run. */
   readonly decision?: Decision | undefined;
   /** What its file says. */
@@ -45,7 +48,10 @@ export class Berths {
     const workload = config && (entry.file?.workload ?? parseWorkload(config.text, config.file).workload);
     if (verb !== 'start' && verb !== 'download') {
       const host = chooseWhereItIs({ name, asked, situation, hosts: this.#d.hosts() });
-      if (verb !== 'restart' || !workload) return { host };
+      if (!workload) return { host };
+      const berthing = { workload, asked: host.id, last: situation.record?.node };
+      // It has its place already; what its realm wants counts for what it gets there, too.
+      if (verb === 'replace') return { host, workload, would: this.#decided(entry, berthing, true).would };
       return this.#held(entry, { workload, asked: host.id }, host);
     }
     // A file with problems came to nothing before.
@@ -54,7 +60,7 @@ export class Berths {
     const berthing = { workload, asked: asked ?? bound?.id, last: situation.record?.node };
     return verb === 'start' && !dryRun
       ? this.#held(entry, berthing, bound ?? situation.host)
-      : this.#decided(berthing, dryRun);
+      : this.#decided(entry, berthing, dryRun);
   }
 
   /** `known`: where it is as far as is known, for whoever has to wait for others anyway. */
@@ -63,22 +69,30 @@ export class Berths {
     const { workload } = berthing;
     if (known && !locks.isFree(workload.uuid, 'start')) return { host: known, workload };
     const held = placer.hold(berthing);
-    const parsed = entry.file && { ...entry.file, workload };
-    const problems = held.realm && parsed ? driveProblems(parsed, held.realm) : [];
-    if (problems.length > 0) {
+    const fault = driveFault(entry, workload, held);
+    if (fault) {
       placer.release(workload.uuid);
-      throw workloadError(entry.file?.file ?? workload.name, problems);
+      throw fault;
     }
     return { host: this.#d.host(held.node), held, workload };
   }
 
-  #decided(berthing: Berthing, dryRun: boolean): Berth {
+  #decided(entry: Entry, berthing: Berthing, dryRun: boolean): Berth {
     const { workload } = berthing;
     const decision = this.#d.placer.decide(berthing);
     const host = decision.node === undefined ? undefined : this.#d.host(decision.node);
     if (!host && !dryRun) throw placementRefused(workload.name, decision);
-    return { host, decision: dryRun ? decision : undefined, workload };
+    const { would } = decision;
+    const fault = would && driveFault(entry, workload, would);
+    if (fault) throw fault;
+    return { host, would, decision: dryRun ? decision : undefined, workload };
   }
+}
+
+/** What its realm has against disks that would be made for it. */
+function driveFault({ file }: Entry, workload: Workload, { realm }: Held): PxenError | undefined {
+  const problems = realm && file ? driveProblems({ ...file, workload }, realm) : [];
+  return problems.length === 0 ? undefined : workloadError(file?.file ?? workload.name, problems);
 }
 
 /**

@@ -42,7 +42,7 @@ export interface Caller {
 const NODES_AT_ONCE = 16;
 
 /** Verbs that an agent does by the workload file. */
-const BY_FILE: ReadonlySet<Verb> = new Set<Verb>(['download', 'start', 'restart']);
+const BY_FILE: ReadonlySet<Verb> = new Set<Verb>(['download', 'start', 'restart', 'replace']);
 
 /** One request of an admin: a verb for some workloads. */
 export class Command {
@@ -115,9 +115,9 @@ export class Command {
     { file, name, situation, uuid = '' }: Entry,
     entries: readonly Entry[],
     config: StartedFile | undefined,
-    { decision, held, host, workload }: Berth,
+    { decision, held, host, workload, would }: Berth,
   ): Promise<Task> {
-    const { dryRun, timeoutSeconds, verb } = this.#request;
+    const { dryRun, memory, timeoutSeconds, verb, volume } = this.#request;
     if (decision) {
       const placement = placementView(name, decision);
       await this.#caller.onLine({ workload: name, node: decision.node, placement });
@@ -125,7 +125,8 @@ export class Command {
     if (!host) throw placementRefused(name, decision ?? { reasons: [] });
     const autostart = file?.workload?.autostart ?? situation.record?.autostart ?? true;
     return {
-      ...{ verb, name, uuid, host, config, autostart, timeoutSeconds, dryRun, held, workload },
+      ...{ verb, name, uuid, host, config, autostart, timeoutSeconds, dryRun, held, would, workload },
+      ...{ memory, volume },
       // Only an unreadable file has no uuid, and such a workload is on no node.
       otherUuids: config ? otherUuids(entries, uuid) : [],
       isLast: file === undefined,
@@ -139,8 +140,9 @@ export class Command {
     if (signal.aborted) throw new PxenError('TIMEOUT', 'the caller went away');
     this.#refuseConflict(task);
     const act = async (): Promise<AgentDone> => {
-      // Somebody else's start may have come in between.
+      // Somebody else's start may have come in between, or have ended that was in the way when this asked for a place.
       this.#refuseConflict(task);
+      refuseUnplaced(task);
       return this.#d.verbs.perform(task, step => this.#step(task, step), signal);
     };
     const intent = INTENT[task.verb];
@@ -168,6 +170,14 @@ export class Command {
     if (error) this.#d.log.warn('workloads', `${what}: ${error.message}`, { ...about, ms, code: error.code });
     else this.#d.log.info('workloads', `${what} done`, { ...about, ms });
   }
+}
+
+/** What took no place when it was asked for must not start without one: the others there do not know of it. */
+function refuseUnplaced({ dryRun, held, name, verb, workload }: Task): void {
+  if (dryRun || INTENT[verb] !== 'start' || !workload || held) return;
+  throw new PxenError('WORKLOAD_BUSY', `${name}: another start of it was under way`, {
+    details: ['it is over now: try again'],
+  });
 }
 
 /** A restart of a workload whose file is gone goes by the one that it was started with. */

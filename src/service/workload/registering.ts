@@ -9,11 +9,13 @@ export interface RegisteringPorts {
   readonly clock: Clock;
   readonly log: Log;
   readonly records: Records;
+  /** The guest agent by the last report of its node; undefined: nobody knows now, such as of a node that is silent. */
+  readonly guest: (record: WorkloadRecord) => 'answers' | 'silent' | undefined;
   /** Ends it as failed. Rejects when its node could not be told, or somebody else is changing it. */
   readonly end: (record: WorkloadRecord) => Promise<void>;
 }
 
-/** Milliseconds until another try to end what could not be ended. */
+/** Milliseconds until another try to end what could not be ended, or a look at what nobody knows. */
 const AGAIN = 30_000;
 
 /** Sees to it that workloads of a realm register in time, and ends those that do not (checklist TC-6). */
@@ -32,7 +34,15 @@ export class Registering {
 
   /** Its node tells of it. Never rejects: the next report brings it up again. */
   async heard(record: WorkloadRecord, status: WorkloadStatus | undefined): Promise<void> {
-    if (!record.registration || status?.guest?.agent !== 'answers') return;
+    if (record.registration && status?.guest?.agent === 'answers') await this.#registered(record);
+  }
+
+  stop(): void {
+    for (const uuid of [...this.#timers.keys()]) this.#callOff(uuid);
+  }
+
+  /** Never rejects. */
+  async #registered(record: WorkloadRecord): Promise<void> {
     this.#callOff(record.uuid);
     const { name, node } = record;
     try {
@@ -41,10 +51,6 @@ export class Registering {
     } catch (error) {
       this.#d.log.error('workloads', `${name}: ${messageOf(error)}`, { workload: name, node });
     }
-  }
-
-  stop(): void {
-    for (const uuid of [...this.#timers.keys()]) this.#callOff(uuid);
   }
 
   #arm(uuid: string, milliseconds: number): void {
@@ -66,6 +72,10 @@ export class Registering {
     const record = this.#d.records.get(uuid);
     if (record?.desired !== 'running' || !record.registration) return;
     if (record.registration.by > this.#d.clock.now()) return this.watch(record);
+    // host0 itself may have been away when the agent first answered: nothing is ended before its node was heard.
+    const guest = this.#d.guest(record);
+    if (guest === undefined) return this.#arm(uuid, AGAIN);
+    if (guest === 'answers') return this.#registered(record);
     try {
       await this.#d.end(record);
     } catch (error) {

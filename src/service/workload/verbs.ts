@@ -9,6 +9,7 @@ import type { AccelPolicy } from '../../domain/workload/facts.ts';
 import { called, type Host } from '../../domain/workload/host.ts';
 import { withRealmTerms } from '../../domain/workload/realm-terms.ts';
 import type { StartedFile, WorkloadRecord } from '../../domain/workload/record.ts';
+import { withVolume } from '../../domain/workload/replacement.ts';
 import type { Workload } from '../../domain/workload/workload.ts';
 import type { Agents } from './agents.ts';
 import type { Records } from './records.ts';
@@ -22,14 +23,19 @@ export interface Task {
   readonly name: string;
   readonly uuid: string;
   readonly host: Host;
-  /** Of download, start and restart. */
+  /** Of download, start, restart and replace. */
   readonly config?: StartedFile | undefined;
   readonly autostart: boolean;
   readonly otherUuids: readonly string[];
   /** Of start and restart: the place that is held for it. */
   readonly held?: Held | undefined;
+  /** Of a dry run, a download and a replacement: the place that would be held. */
+  readonly would?: Held | undefined;
   /** What `config` says. */
   readonly workload?: Workload | undefined;
+  /** Of balloon and of replace, see agentRunSchema. */
+  readonly memory?: number | undefined;
+  readonly volume?: number | undefined;
   readonly timeoutSeconds: number;
   readonly dryRun: boolean;
   /** Its file is gone: after a stop there is nothing to remember. */
@@ -45,6 +51,8 @@ export const INTENT: Record<Verb, 'start' | 'stop' | undefined> = {
   pause: undefined,
   resume: undefined,
   restart: 'start',
+  balloon: undefined,
+  replace: undefined,
 };
 
 export interface VerbPorts {
@@ -172,18 +180,34 @@ export class Verbs {
     );
   }
 
-  #request({ verb, uuid, config, held, otherUuids, timeoutSeconds, dryRun, workload }: Task): AgentRun {
+  #request({
+    verb,
+    uuid,
+    config,
+    held,
+    would,
+    otherUuids,
+    timeoutSeconds,
+    dryRun,
+    workload,
+    memory,
+    volume,
+  }: Task): AgentRun {
+    const { devices = [], realm } = held ?? would ?? {};
     const common = {
       verb,
       uuid,
       accel: this.#accel,
       otherUuids: [...otherUuids],
-      devices: held?.devices.map(device => ({ ...device })) ?? [],
+      devices: devices.map(device => ({ ...device })),
       timeoutSeconds,
       dryRun,
+      memory,
+      volume,
+      ...(realm && { lazyAllocation: realm.drives.lazyAllocation }),
     };
     if (!config) return common;
-    return { ...common, config: workload ? withRealmTerms(config, workload, held?.realm) : config };
+    return { ...common, config: workload ? withRealmTerms(config, workload, realm) : config };
   }
 
   /** What a start adds to its record. */
@@ -222,8 +246,18 @@ export class Verbs {
       await this.#records.save(up);
       this.#registering.watch(up);
     }
+    if (verb === 'replace') await this.#noteVolume(task);
     if (INTENT[verb] === 'stop' && meant && isLast) await this.#records.remove(uuid);
     if (verb !== 'download') this.#sightings.learned(host.id, uuid, status);
+  }
+
+  /** When its node reboots, it comes back with what it has now. */
+  async #noteVolume(task: Task): Promise<void> {
+    const { config, host, uuid, volume } = task;
+    const record = this.#records.get(uuid);
+    if (!config || volume === undefined || record?.node !== host.id) return;
+    const disksOn = disksOf(task) ?? record.disksOn;
+    await this.#records.save({ ...record, config: withVolume(record.config, config, volume), disksOn });
   }
 
   /** It did not happen. That an admin wants something stopped is remembered all the same. */

@@ -70,6 +70,7 @@ export class Workloads implements Service {
     this.#sightings = new Sightings(clock);
     this.#registering = new Registering({
       ...{ clock, log, records: this.#records },
+      guest: record => guestOf(record, host(record.node)),
       end: record => this.#giveUp(record),
     });
     this.#verbs = new Verbs({
@@ -126,9 +127,13 @@ export class Workloads implements Service {
   async berthings(subjects: readonly PlacementRequest['subject'][]): Promise<Berthing[]> {
     const entries = await this.#scene.entries();
     const situations = new Map(entries.map(({ situation, uuid }) => [uuid, situation]));
+    const names = subjects.flatMap(subject => ('text' in subject ? [] : subject.workload));
+    const named = new Map(select(entries, names, true).map(entry => [entry.name, entry]));
     return subjects.map(subject => {
       const file =
-        'text' in subject ? parseWorkload(subject.text, subject.file) : fileOf(subject.workload, entries);
+        'text' in subject
+          ? parseWorkload(subject.text, subject.file)
+          : fileOf(subject.workload, named.get(subject.workload));
       if (!file.workload) throw workloadError(file.file, file.problems);
       const { workload } = file;
       const situation = situations.get(workload.uuid) ?? NOWHERE;
@@ -263,9 +268,14 @@ export class Workloads implements Service {
   }
 }
 
-/** Throws NOT_FOUND, or FILE_MISSING for one that is only remembered. */
-function fileOf(name: string, entries: readonly Entry[]): ParsedWorkload {
-  const [entry] = select(entries, [name], true);
+/** A workload that its node does not tell of has no guest that could answer. */
+function guestOf({ uuid }: WorkloadRecord, host: Host | undefined): 'answers' | 'silent' | undefined {
+  if (host?.state !== 'up') return undefined;
+  return host.workloads.find(status => status.uuid === uuid)?.guest?.agent ?? 'silent';
+}
+
+/** Throws FILE_MISSING for one that is only remembered. */
+function fileOf(name: string, entry: Entry | undefined): ParsedWorkload {
   if (entry?.file) return entry.file;
   throw new PxenError('FILE_MISSING', `${name} has no workload file any more`, {
     details: ['mesh workload status tells where it was started'],

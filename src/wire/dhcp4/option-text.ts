@@ -8,7 +8,9 @@ export function textOf(options: Options, code: number): string | undefined {
 }
 
 export function textOption(value: string): Uint8Array {
-  return Uint8Array.from(value, character => character.charCodeAt(0));
+  const bytes = new Uint8Array(value.length);
+  for (let at = 0; at < value.length; at++) bytes[at] = value.charCodeAt(at);
+  return bytes;
 }
 
 /**

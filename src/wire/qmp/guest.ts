@@ -15,6 +15,9 @@ export type GuestAction =
 /** Bytes. The longest ordinary answer is a piece of a file, some 130 KiB. */
 export const LONGEST_ANSWER = 256 * 1024;
 
+/** Bytes beside the answer: what is left of earlier ones, and answers to nobody. */
+const MOST_BESIDE = 1024 * 1024;
+
 /** Never a byte of UTF-8: it ends whatever the other side has read so far (qemu/docs/interop/qemu-ga-ref). */
 const DELIMITER = 0xff;
 
@@ -29,6 +32,8 @@ export class GuestSession {
   readonly #lines = new LineSplitter(LONGEST_ANSWER);
   #state: State = 'idle';
   #id: number;
+  /** Bytes that may still come until there is an answer: a guest that sends without end is not read without end. */
+  #left = 0;
 
   /** `firstId`: another one than those of earlier sessions with this guest. */
   constructor(firstId: number) {
@@ -37,7 +42,7 @@ export class GuestSession {
 
   /** What to send to find out whether the agent answers: a `synchronized` follows when it does. */
   synchronize(): Uint8Array {
-    const id = this.#begin('synchronizing');
+    const id = this.#begin('synchronizing', LONGEST_ANSWER);
     const command = encodeCommand({ execute: 'guest-sync-delimited', arguments: { id }, id });
     return concat([Uint8Array.of(DELIMITER), command]);
   }
@@ -45,7 +50,7 @@ export class GuestSession {
   /** What to send for a command, to an agent that answers: `returned` or `refused` follows. `longest`: bytes of the answer. */
   command(execute: string, args: object | undefined, longest: number = LONGEST_ANSWER): Uint8Array {
     this.#lines.allow(longest);
-    return encodeCommand({ execute, arguments: args, id: this.#begin('waiting') });
+    return encodeCommand({ execute, arguments: args, id: this.#begin('waiting', longest) });
   }
 
   /** The answer is not waited for any more. */
@@ -62,14 +67,22 @@ export class GuestSession {
       if (this.#isBroken()) return actions;
       actions.push(...this.#onLine(line));
     }
-    if (tooLong && !this.#isBroken()) actions.push(this.#break('its answer is longer than it may be'));
+    if (this.#isBroken()) return actions;
+    this.#left -= bytes.length;
+    if (tooLong) actions.push(this.#break('its answer is longer than it may be'));
+    else if (this.#isAsked() && this.#left < 0) actions.push(this.#break('it sends much, and no answer'));
     return actions;
   }
 
-  #begin(state: State): number {
+  #begin(state: State, longest: number): number {
     this.#state = state;
+    this.#left = longest + MOST_BESIDE;
     this.#id += 1;
     return this.#id;
+  }
+
+  #isAsked(): boolean {
+    return this.#state === 'synchronizing' || this.#state === 'waiting';
   }
 
   #isBroken(): boolean {

@@ -22,6 +22,10 @@ export interface RunOptions {
   /** How long a guest may take to shut down, seconds. */
   readonly timeout: number;
   readonly dryRun: boolean;
+  /** Of balloon: bytes. */
+  readonly memory?: number | undefined;
+  /** Of replace: number of a volume. */
+  readonly volume?: number | undefined;
 }
 
 /** What may pass without a word from pxend beyond the time of the guest: a node checks a big file, milliseconds. */
@@ -33,17 +37,20 @@ export async function workloadRun(context: Context, verb: Verb, options: RunOpti
   const place = options.node === undefined ? undefined : await findPlace(context, nodes, options.node);
   const names = aimed(context, verb, choose(known, options.workloads), place);
   if (names.length === 0) return 0;
-  const { dryRun, timeout: timeoutSeconds } = options;
+  const { dryRun, memory, timeout: timeoutSeconds, volume } = options;
   const body: WorkloadRun = {
     verb,
     workloads: names,
     timeoutSeconds,
     dryRun,
     ...(place && { node: place.id }),
+    ...(memory !== undefined && { memory }),
+    ...(volume !== undefined && { volume }),
   };
   const places = place ? [place, ...nodes] : nodes;
   const nodeName = (id: string): string => places.find(known => known.id === id)?.name ?? id;
-  return runAndShow(context, [body], { verb, dryRun, several: names.length > 1, nodeName });
+  const about = { verb, dryRun, memory, volume, several: names.length > 1, nodeName };
+  return runAndShow(context, [body], about);
 }
 
 /** Asks for all of it at once, each workload once, and shows how it goes; what pxend refuses as a whole is thrown when the others are done. */
@@ -100,6 +107,8 @@ const FITTING: Record<Verb, readonly State[]> = {
   pause: ['running', 'lost'],
   resume: ['paused', 'lost'],
   restart: ['running', 'paused', 'ended', 'lost'],
+  balloon: ['running', 'paused', 'lost'],
+  replace: ['running', 'lost'],
 };
 
 /** Verbs for which -n says where to run it; for the others it says where it runs. */

@@ -8,6 +8,8 @@ export interface DomainSight {
   readonly uuid: string;
   readonly life: DomainLife;
   readonly usage: Omit<Usage, 'cpuPercent'> | undefined;
+  /** Bytes that its balloon leaves the guest. */
+  readonly guestMemory?: number | undefined;
   /** Of one that pxen defined: the uuid of the workload, and what was kept with it. */
   readonly mark?: DomainMark | undefined;
 }
@@ -40,7 +42,9 @@ export function parseLook(text: string): DomainSight[] {
     const state = stats.get('state.state');
     if (uuid === undefined || state === undefined) return [];
     const life = domainLife(state, stats.get('state.reason') ?? 0);
-    return [{ uuid, life, usage: usageOf(stats), mark: markIn(section) }];
+    const kib = stats.get('balloon.current');
+    const guestMemory = kib === undefined ? undefined : kib * 1024;
+    return [{ uuid, life, usage: usageOf(stats), guestMemory, mark: markIn(section) }];
   });
 }
 

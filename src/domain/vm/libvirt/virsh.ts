@@ -30,6 +30,13 @@ export const DOMAIN = {
   /** With all that libvirt keeps of it beside its disks. */
   undefine: (uuid: string) =>
     virsh('undefine', '--domain', uuid, '--managed-save', '--snapshots-metadata', '--nvram'),
+  /** Whole seconds, for its answer. */
+  askAgent: (uuid: string, command: string, seconds: number) =>
+    virsh('qemu-agent-command', '--domain', uuid, '--timeout', `${seconds}`, '--cmd', command),
+  /** What `memoryIn` reads. */
+  memory: (uuid: string) => virsh('dommemstat', '--domain', uuid),
+  setMemory: (uuid: string, bytes: number) =>
+    virsh('setmem', '--domain', uuid, '--size', `${Math.ceil(bytes / 1024)}`, '--live'),
   metadata: (uuid: string) => virsh('metadata', '--domain', uuid, '--uri', NAMESPACE),
 } as const;
 
@@ -40,14 +47,20 @@ export const STORAGE = {
   deleteVolume: (pool: string, volume: string) => virsh('vol-delete', '--pool', pool, '--vol', volume),
 } as const;
 
+/** Bytes that the guest has by the answer to `dommemstat`, which counts KiB. */
+export function memoryIn(stats: string): number | undefined {
+  const [, actual] = /^actual (\d{1,15})$/m.exec(stats) ?? [];
+  return actual === undefined ? undefined : Number(actual) * 1024;
+}
+
 /** What libvirt says when there is no such domain (any more). */
 export function isNoDomain(stderr: string): boolean {
   return /failed to get domain|Domain not found/i.test(stderr);
 }
 
-/** What libvirt says when a domain is not running (any more). */
-export function isNotRunning(stderr: string): boolean {
-  return /domain is not running/i.test(stderr);
+/** What libvirt says when the agent in a guest does not answer; all else is what the agent itself says. */
+export function isAgentSilent(stderr: string): boolean {
+  return /not connected|not responding|not available|timed? ?out|did not respond/i.test(stderr);
 }
 
 /** The sentence of libvirt in what virsh wrote to its standard error; undefined when it said nothing. */

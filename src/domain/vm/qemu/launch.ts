@@ -2,6 +2,7 @@ import type { Launcher } from '../launch.ts';
 import { STATE_FILES } from '../statefiles.ts';
 import { QEMU, qemuArgv } from './argv.ts';
 import { complaintOf } from './complaint.ts';
+import { swapOf } from './swap.ts';
 
 export const QEMU_LAUNCHER: Launcher = {
   called: 'QEMU',
@@ -14,5 +15,6 @@ export const QEMU_LAUNCHER: Launcher = {
     serial: 'served',
     qmp: { pipelining: true, blockStats: true },
   }),
+  swap: swapOf,
   complaint: complaintOf,
 };

@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { Devices } from '../../../../src/agent/device/devices.ts';
 import { treeUnder } from '../../../../src/agent/tree.ts';
 import { StateFolder } from '../../../../src/agent/workload/folder.ts';
@@ -115,6 +115,66 @@ describe('taking', () => {
     expect([pci.driverOf(GPU), pci.driverOf(SOUND)]).toEqual(['nouveau', 'snd_hda_intel']);
   });
 
+  test('one that does not come back holds up no other, and comes back the next time', async () => {
+    pci.add(GPU, { group: '1', driver: 'nouveau' });
+    pci.add(SOUND, { group: '2', driver: 'snd_hda_intel' });
+    const folder = await folderOf('w1');
+    const mine = devices();
+    await mine.take('web', [gpu, sound], folder);
+    pci.refuses = `${PCI}/devices/${GPU}/driver/unbind`;
+    expect(await failure(mine.giveBack(folder))).toEqual([
+      'WORKLOAD_FAILED',
+      `${GPU}: the kernel refuses "${GPU}" for ${pci.refuses}: EBUSY: resource busy`,
+    ]);
+    expect([pci.driverOf(GPU), pci.driverOf(SOUND)]).toEqual(['vfio-pci', 'snd_hda_intel']);
+    pci.refuses = undefined;
+    expect([await devices().giveBack(folder), pci.driverOf(GPU)]).toEqual([[GPU], 'nouveau']);
+  });
+
+  test.each([
+    ['before anything is bound', `${PCI}/devices/${GPU}/driver_override`],
+    ['before the driver lets go', `${PCI}/devices/${GPU}/driver/unbind`],
+    ['before vfio-pci has it', `${PCI}/drivers_probe`],
+  ])('an agent that was killed %s is followed by one that gives it back', async (_when, file) => {
+    pci.add(GPU, { group: '1', driver: 'nouveau' });
+    const folder = await folderOf('w1');
+    const doomed = new Devices({
+      root,
+      tree: treeUnder(root),
+      write: (path, text) => (path.endsWith(file) ? new Promise(() => {}) : pci.write(path, text)),
+      say: () => {},
+      exec: async command => ({
+        command,
+        exitCode: 0,
+        signal: undefined,
+        stdout: '',
+        stderr: '',
+        timedOut: false,
+        failure: undefined,
+      }),
+    });
+    void doomed.take('web', [gpu], folder);
+    await vi.waitUntil(() => folder.read('devices') !== undefined);
+    await new Promise(resolve => setImmediate(resolve));
+    expect(await devices().giveBack(folder)).toEqual([GPU]);
+    expect(pci.driverOf(GPU)).toBe('nouveau');
+  });
+
+  test('two that want the same at once: one gets it, the other is told who has it', async () => {
+    pci.add(GPU, { group: '1', driver: 'nouveau' });
+    const mine = devices();
+    const [one, other] = [await folderOf('w1'), await folderOf('w2')];
+    const both = [mine.take('web', [gpu], one), failure(mine.take('db', [gpu], other))];
+    expect(await Promise.all(both)).toEqual([
+      [`${GPU} from nouveau`],
+      [
+        'WORKLOAD_INVALID',
+        'db: its PCI devices cannot be handed to it',
+        `platform.device.0.type: ${GPU} (nvidia-gpu): the workload w1 has it`,
+      ],
+    ]);
+  });
+
   test('a driver that does not take it is told', async () => {
     pci.add(GPU, { group: '1', driver: 'nouveau', idle: true });
     const mine = devices();
@@ -158,27 +218,49 @@ describe('refusing', () => {
     ]);
   });
 
-  test('what the node needs: a NIC in a bridge or with an address, a disk that is mounted', async () => {
+  test('what the node needs: a NIC in a bridge or with an address, a disk that is mounted or built upon', async () => {
     pci.add(GPU, { group: '1', driver: 'e1000e' });
-    for (const [name, path] of [
-      ['eth0', 'net/eth0'],
-      ['eth1', 'net/eth1'],
-      ['nvme0n1', 'nvme/nvme0/nvme0n1'],
-    ] as const) {
-      const inside = `/sys/devices/pci0000:00/${GPU}/${path}`;
-      pci.put(`${inside}/dev`);
-      pci.lead(`/sys/class/${name.startsWith('eth') ? 'net' : 'block'}/${name}`, inside);
-      if (!name.startsWith('eth')) pci.lead(`/sys/block/${name}`, inside);
+    const inside = `/sys/devices/pci0000:00/${GPU}`;
+    for (const name of ['eth0', 'eth1', 'eth2', 'eth3']) {
+      pci.put(`${inside}/net/${name}/dev`);
+      pci.lead(`/sys/class/net/${name}`, `${inside}/net/${name}`);
     }
+    for (const name of ['sda', 'sdb', 'sdc', 'sdd', 'sde']) {
+      pci.put(`${inside}/block/${name}/dev`, `8:${name.charCodeAt(2)}`);
+      pci.lead(`/sys/block/${name}`, `${inside}/block/${name}`);
+    }
+    pci.put(`${inside}/block/sda/sda2/dev`, '8:2\n');
+    pci.put(`${inside}/block/sdd/sdd1/holders/dm-0/dev`);
     pci.lead('/sys/devices/pci0000:00/0000:01:00.0/net/eth0/master', '/sys/class/net/br0');
     pci.put('/proc/net/route', 'Iface\tDestination\neth1\t0001A8C0\n');
-    pci.put('/proc/mounts', 'tmpfs / tmpfs rw 0 0\n/dev/nvme0n1p2 /srv ext4 rw 0 0\n');
+    pci.put(
+      '/proc/net/if_inet6',
+      [
+        'fe80000000000000505400fffe123456 02 40 20 80     eth3',
+        'fd0000000000000000000000000000aa 03 40 00 80     eth2',
+      ].join('\n'),
+    );
+    pci.put(
+      '/proc/mounts',
+      'tmpfs / tmpfs rw 0 0\n/dev/disk/by-label/data /srv ext4 rw 0 0\n/dev/sdb /b btrfs rw 0 0\n',
+    );
+    pci.put(
+      '/proc/self/mountinfo',
+      '21 1 0:20 / / rw - tmpfs tmpfs rw\n22 21 8:2 / /srv rw - ext4 /dev/disk/by-label/data rw\n',
+    );
+    pci.put('/proc/swaps', 'Filename Type Size Used Priority\n/dev/sdc partition 1 0 -2\n');
     expect(await failure((async () => devices().refuse('web', 'w1', [gpu]))())).toEqual([
       'WORKLOAD_INVALID',
       'web: its PCI devices cannot be handed to it',
-      ...['eth0 is in br0', 'eth1 has an address of the node', '/dev/nvme0n1p2 is mounted'].map(
-        use => `platform.device.0.type: ${GPU} (nvidia-gpu): the node needs it: ${use}`,
-      ),
+      ...[
+        'eth0 is in br0',
+        'eth1 has an address of the node',
+        'eth2 has an address of the node',
+        '/dev/sda2 is mounted',
+        '/dev/sdb is mounted',
+        'the node swaps to /dev/sdc',
+        '/dev/sdd1 is a part of dm-0',
+      ].map(use => `platform.device.0.type: ${GPU} (nvidia-gpu): the node needs it: ${use}`),
     ]);
   });
 

@@ -217,6 +217,19 @@ test.each<[string, Uint8Array, string]>([
   await until(() => !guest.isConnected);
 });
 
+test('a guest that sends without end is read no further than an answer may be long, and not at all while nothing is asked', async () => {
+  await channel.execute({ execute: 'guest-ping' });
+  guest.say(new Uint8Array(8 * 1024 * 1024).fill(0x0a));
+  for (let turns = 0; turns < 200; turns++) await turn();
+  expect(guest.unread).toBeGreaterThan(6 * 1024 * 1024);
+  clock.advance(1000);
+  expect(await failure(channel.execute({ execute: 'guest-ping' }))).toBe(
+    'TIMEOUT: web: its guest agent does not answer (it sends much, and no answer)',
+  );
+  expect(await channel.execute({ execute: 'guest-ping' })).toEqual({});
+  expect(guest.connections).toBe(2);
+});
+
 test('what was called off before its turn is not sent', async () => {
   const caller = new AbortController();
   guest.reply = () => undefined;

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { type Monitor, QmpControl } from '../../../../src/agent/vm/qmp-control.ts';
+import { ManualClock } from '../../../fakes/clock.ts';
 
 /** What was asked, and the answers that are still to be given. */
 function monitor(): {
@@ -31,7 +32,7 @@ const settle = (): Promise<void> => new Promise(resolve => setImmediate(resolve)
 
 test('a machine is commanded in the words of QMP', async () => {
   const { answer, heard, monitor: link } = monitor();
-  const control = new QmpControl(link, 'QEMU', { pipelining: true, blockStats: true });
+  const control = new QmpControl(link, 'QEMU', { pipelining: true, blockStats: true }, new ManualClock());
   const all = Promise.all([
     control.pause(),
     control.resume(),
@@ -58,7 +59,12 @@ test('a machine is commanded in the words of QMP', async () => {
 
 test('an engine that reads one command at a time gets the next one when that is answered, or was refused', async () => {
   const { answer, heard, monitor: link, refuse } = monitor();
-  const control = new QmpControl(link, 'StratoVirt', { pipelining: false, blockStats: false });
+  const control = new QmpControl(
+    link,
+    'StratoVirt',
+    { pipelining: false, blockStats: false },
+    new ManualClock(),
+  );
   const failed = expect(control.pause()).rejects.toThrow('no');
   const looked = control.look();
   const quit = control.quit();
@@ -78,7 +84,12 @@ test('an engine that reads one command at a time gets the next one when that is 
 
 test('an engine that does not count is not asked to', async () => {
   const { heard, monitor: link } = monitor();
-  const control = new QmpControl(link, 'StratoVirt', { pipelining: false, blockStats: false });
+  const control = new QmpControl(
+    link,
+    'StratoVirt',
+    { pipelining: false, blockStats: false },
+    new ManualClock(),
+  );
   expect(await control.blockStats()).toBeUndefined();
   expect(heard).toEqual([]);
 });

@@ -66,7 +66,7 @@ const told: (number | undefined)[][] = [];
 function convert(play: Play, more: object = {}): Promise<void> {
   writeFileSync(at('part'), 'an image');
   told.length = 0;
-  const files = { from: at('part'), to: at('part'), draft: convertedPath(at('disk')) };
+  const files = { from: at('part'), to: at('disk'), draft: convertedPath(at('disk')) };
   const onProgress = (...of: (number | undefined)[]): void => void told.push(of);
   const how = { format: 'qcow2', what: 'http://host0/x', limits: {}, signal, onProgress } as const;
   return images(play).convert({ ...files, ...how, ...more });
@@ -129,12 +129,13 @@ describe('a disk is made', () => {
 });
 
 describe('an image becomes a raw disk', () => {
-  test('beside itself, and then takes its own place', async () => {
+  test('in a hidden file that then gets its name; the image stays', async () => {
     await convert(writes);
-    expect([asked, left(), readFileSync(at('part'), 'utf8')]).toEqual([
+    expect([asked, left(), readFileSync(at('disk'), 'utf8'), readFileSync(at('part'), 'utf8')]).toEqual([
       ['convert -q -f qcow2 -O raw /part /.disk.pxen-part.raw'],
-      ['part'],
+      ['disk', 'part'],
       'a disk',
+      'an image',
     ]);
     expect(told.at(-1)).toEqual([expect.any(Number), undefined]);
   });

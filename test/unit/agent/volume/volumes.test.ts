@@ -144,7 +144,7 @@ describe('ensure', () => {
       'FILE_MISSING',
       'ROOT/mnt/none.iso: there is no such file',
     ]);
-    expect(list('/')).toEqual([]);
+    expect([list('/'), list('/tmp/pxen/uuid-a')]).toEqual([['tmp'], []]);
   });
 
   test('a failure takes back what this one fetched, and nothing else', async () => {
@@ -250,6 +250,35 @@ describe('room on the node', () => {
     await ensure(fetched('a'));
     expect(server.asked).toEqual(['GET all', expect.stringMatching(/^GET bytes=\d+-$/)]);
   });
+});
+
+test('an image that is converted in memory is there twice while that goes on', async () => {
+  rmSync(root, { recursive: true });
+  root = mkdtempSync('/dev/shm/volumes-');
+  put('/proc/meminfo', 'MemAvailable: 65536 kB\n');
+  server.content = Buffer.from(qcow2Header());
+  const exec: Exec = async (command, args) => {
+    writeFileSync(args.at(-1) ?? '', Buffer.alloc(8192, 1));
+    return {
+      command,
+      exitCode: 0,
+      signal: undefined,
+      stdout: '',
+      stderr: '',
+      timedOut: false,
+      failure: undefined,
+    };
+  };
+  volumes = new Volumes({ root, clock: fastClock(5), say: () => {}, exec });
+  const raw = fetched('a', { path: '/v/a', type: 'qcow2', format: 'raw' });
+  const left = await failure(
+    ensure(raw, { progress: () => put('/proc/meminfo', 'MemAvailable: 32772 kB\n') }),
+  );
+  expect(left).toEqual([
+    'NO_SPACE',
+    'http://SERVER/isos/x.iso: it has 8.0 KiB or more, but at most 4.0 KiB may come: /v/a lies in the memory of the node, of which 32.0 MiB are available',
+  ]);
+  expect(list('/v')).toEqual([]);
 });
 
 describe('what a volume holds', () => {
@@ -811,5 +840,64 @@ describe('disks that qemu-img makes', () => {
     expect(list('/v').filter(name => name.startsWith('.'))).toEqual([]);
     await ensure(fetched('c', { path: '/v/c', type: 'qcow2' }));
     expect(read('/v/c')).toBe(server.content.toString('latin1'));
+  });
+
+  describe('when the agent is killed', () => {
+    const converted = (): Workload => {
+      server.content = Buffer.from(qcow2Header());
+      return fetched('a', { path: '/v/a', type: 'qcow2', format: 'raw' });
+    };
+
+    /** While qemu-img is at work. */
+    async function killedIn(workload: Workload): Promise<void> {
+      const { promise: begun, resolve: begins } = Promise.withResolvers<void>();
+      const endless: Exec = async (command, args, options) => {
+        await qemuImg(command, args, options);
+        begins();
+        return new Promise(() => {});
+      };
+      const doomed = new Volumes({ root, clock: fastClock(5), say: () => {}, exec: endless });
+      await doomed.start();
+      void doomed.ensure(workload, on());
+      await begun;
+      volumes = await withQemuImg();
+    }
+
+    test.each([
+      ['a disk that is made', (): Workload => blank(), ['.a.pxen-part', 'a.pxen']],
+      ['a persistent one', (): Workload => blank({ ephemeral: false }), ['.a.pxen-part', 'a.pxen']],
+      [
+        'an image that is converted',
+        converted,
+        ['.a.pxen-part', '.a.pxen-part.json', '.a.pxen-part.raw', 'a.pxen'],
+      ],
+    ])('%s is begun anew by the next start, or taken back by a stop', async (_what, workload, halves) => {
+      const whole = workload();
+      await killedIn(whole);
+      expect(list('/v')).toEqual(halves);
+      await volumes.abandon('uuid-a');
+      expect(list('/v')).toEqual([]);
+      await killedIn(whole);
+      await ensure(whole);
+      expect(list('/v')).toEqual(['a', 'a.pxen']);
+      expect(made.slice(-2)).toEqual(Array(2).fill(whole.volumes[0]?.source ? 'convert' : 'create'));
+    });
+
+    test('right after the raw disk got its name, that is the disk, and what was fetched for it is not put in its place', async () => {
+      const [halves, whole] = [new Map<string, Buffer>(), converted()];
+      const remember: Exec = async (command, args, options) => {
+        for (const path of ['/v/.a.pxen-part', '/v/.a.pxen-part.json', '/tmp/pxen/uuid-a/volumes.json'])
+          halves.set(path, readFileSync(join(root, path)));
+        return qemuImg(command, args, options);
+      };
+      const doomed = new Volumes({ root, clock: fastClock(5), say: () => {}, exec: remember });
+      await doomed.start();
+      await doomed.ensure(whole, on());
+      for (const [path, bytes] of halves) put(path, bytes);
+      volumes = await withQemuImg();
+      await ensure(whole);
+      expect([read('/v/a'), made]).toEqual(['convert', ['convert']]);
+      expect([await volumes.release(whole), list('/v')]).toEqual([['/v/a'], []]);
+    });
   });
 });

@@ -45,6 +45,8 @@ class Played {
       resume: well,
       pressPowerButton: well,
       quit: well,
+      guestMemory: async () => 0,
+      setGuestMemory: well,
       blockStats: async () => {
         if (this.refusal) throw this.refusal;
         return [];

@@ -474,6 +474,181 @@ describe('pause, resume, restart', () => {
   });
 });
 
+describe('balloon', () => {
+  const MEBI = 1024 ** 2;
+  const ballooned = { config: { file: 'web.conf', text: `${FILE}platform.balloon=fixed\n` } };
+
+  test('tells what the guest has, and changes it', async () => {
+    const started = await command('start', ballooned);
+    expect(started.status?.guestMemory).toBeUndefined();
+    expect(await command('balloon')).toMatchObject({
+      lines: ['balloon: the guest has 512 MiB'],
+      status: { guestMemory: 512 * MEBI },
+    });
+    const less = await command('balloon', { memory: 256 * MEBI });
+    expect([less.lines, less.status?.guestMemory]).toEqual([['balloon: the guest has 256 MiB'], 256 * MEBI]);
+    node.qemu.guestMemory = 300 * MEBI;
+    await workloads.refresh();
+    expect(workloadStatusSchema.parse(status()).guestMemory).toBe(300 * MEBI);
+  });
+
+  test('does not wait long for a guest without a driver', async () => {
+    await command('start', ballooned);
+    node.qemu.hasBalloonDriver = false;
+    const asked = command('balloon', { memory: 256 * MEBI });
+    await pass(6000);
+    expect((await asked).lines).toEqual(['balloon: the guest has 512 MiB']);
+  });
+
+  test('is refused without one, in pause, and for a size that makes no sense', async () => {
+    await command('start');
+    expect(await command('balloon')).toEqual({
+      lines: [],
+      error: 'WORKLOAD_STATE: web: has no balloon: it was started without platform.balloon',
+      details: ['platform.balloon=deflate-on-oom in its file gives it one when it is started the next time'],
+    });
+    expect(node.qemu.heard).not.toContain('query-balloon');
+    await command('stop');
+    expect((await command('balloon')).error).toBe('WORKLOAD_STATE: w1: does not run on this node');
+    await command('start', ballooned);
+    expect((await command('balloon', { memory: 1024 * MEBI })).error).toBe(
+      'BAD_REQUEST: web: balloon: got 1073741824 bytes, expected at most 512M, which is its platform.memory.size',
+    );
+    await command('pause');
+    expect((await command('balloon', { memory: 256 * MEBI })).error).toBe(
+      'WORKLOAD_STATE: web: is paused, and so cannot give memory back or take it; resume it first',
+    );
+    expect((await command('balloon')).status?.guestMemory).toBe(512 * MEBI);
+  });
+});
+
+describe('replace', () => {
+  const other = { file: 'web.conf', text: FILE.replaceAll('web.iso', 'new.iso') };
+  const replace = (more: Partial<AgentRun> = {}): Promise<Told> =>
+    command('replace', { config: other, volume: 0, ...more });
+  const resolved = (): string => readFileSync(join(node.root, 'tmp/pxen/w1/resolved.json'), 'utf8');
+
+  test('fetches, swaps, remembers and clears away', async () => {
+    await command('start');
+    const { lines, status: told } = await replace();
+    expect(lines).toEqual([
+      'fetch: /v/new.iso is there',
+      'swap: volume 0 is /v/new.iso',
+      'clear: deleted /v/web.iso',
+    ]);
+    expect(told?.volumes).toEqual([{ id: 0, path: '/v/new.iso', ephemeral: true, bytes: undefined }]);
+    expect(node.qemu.medium).toBe(join(node.root, 'v/new.iso'));
+    expect(node.volumes.log.slice(2)).toEqual(['ensure web', 'taken web', 'drop web /v/web.iso']);
+    await workloads.stop();
+    workloads = new Workloads(node.ports());
+    workloads.start();
+    expect(status()?.volumes).toEqual([{ id: 0, path: '/v/new.iso', ephemeral: true }]);
+    expect((await command('stop')).lines.at(-1)).toBe('clear: deleted /v/new.iso');
+  });
+
+  test('what else is new in the file waits for the next start', async () => {
+    await command('start');
+    const text = other.text.replace('512M', '256M');
+    expect((await replace({ config: { ...other, text } })).status?.takes?.memory).toBe(512 * 1024 ** 2);
+    expect(resolved()).toContain('platform.memory.size=512M');
+  });
+
+  test('a guest that keeps its disc has it after that, and nothing is left of the other one', async () => {
+    await command('start');
+    const before = resolved();
+    node.qemu.keepsMedium = true;
+    const asked = replace({ timeoutSeconds: 1 });
+    await pass(2000);
+    expect(await asked).toMatchObject({
+      lines: ['fetch: /v/new.iso is there'],
+      error: 'TIMEOUT: web: volume 0: its guest did not give the disc up within 1 s; it keeps it',
+    });
+    expect([resolved(), status()?.volumes[0]?.path]).toEqual([before, '/v/web.iso']);
+    expect(node.volumes.log.slice(2)).toEqual(['ensure web', 'undo web']);
+  });
+
+  test('a node that cannot write down what it has now gets the old one back', async () => {
+    await command('start');
+    node.volumes.taken = async () => {
+      throw new PxenError('NO_SPACE', 'volumes.json: the file system is full');
+    };
+    const before = resolved();
+    expect((await replace()).error).toBe('NO_SPACE: volumes.json: the file system is full');
+    expect([node.qemu.medium, resolved(), status()?.volumes[0]?.path]).toEqual([
+      join(node.root, 'v/web.iso'),
+      before,
+      '/v/web.iso',
+    ]);
+  });
+
+  test('is called off by a stop while it fetches', async () => {
+    await command('start');
+    node.volumes.fetch = ({ signal }) =>
+      new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+    const asked = replace();
+    await settle();
+    expect((await command('stop')).lines).toContain('call-off: called off what was under way');
+    expect((await asked).error).toBe('WORKLOAD_STATE: called off: the workload was stopped meanwhile');
+    expect(status()).toBeUndefined();
+  });
+
+  test.each<[string, () => Promise<Told>, string, string[]]>([
+    [
+      'without a number',
+      () => replace({ volume: undefined }),
+      'BAD_REQUEST: replace needs the number of a volume (volume)',
+      [],
+    ],
+    [
+      'of a volume that there is not',
+      () => replace({ volume: 3 }),
+      'WORKLOAD_STATE: web: volume 3 cannot be replaced while it runs',
+      ['platform.volume.3: it was started without one; a restart brings it'],
+    ],
+    [
+      'with a bad file',
+      () => replace({ config: { file: 'f', text: 'platform.volume.0.path=x' } }),
+      'WORKLOAD_INVALID: f: 2 problems',
+      [
+        expect.stringContaining('platform.volume.0.path: got "x"'),
+        expect.stringContaining('platform.volume.0.type'),
+      ],
+    ],
+    [
+      'in pause',
+      () => command('pause').then(() => replace()),
+      'WORKLOAD_STATE: web: is paused, and so its guest cannot give a volume up; resume it first',
+      [],
+    ],
+    [
+      'of what does not run',
+      () => replace({ uuid: 'w2' }),
+      'WORKLOAD_STATE: w2: does not run on this node',
+      [],
+    ],
+  ])('%s is refused', async (_, act, error, details) => {
+    await command('start');
+    expect(await act()).toEqual({ lines: [], error, details });
+    expect(node.volumes.log.slice(2)).toEqual([]);
+  });
+
+  test('an engine that cannot do it says what can', async () => {
+    node.write('boot/vmlinux', 'x');
+    const text = `${FILE.replace('qemu64', 'host').replace('=iso', '=qcow2')}platform.volume.0.format=raw
+platform.engine=stratovirt
+platform.kernel.image=/boot/vmlinux
+platform.kernel.append=root=/dev/vda
+`;
+    expect((await command('start', { config: { file: 'f', text } })).details).toBeUndefined();
+    expect(await replace({ config: { file: 'f', text: text.replaceAll('web.iso', 'new.iso') } })).toEqual({
+      lines: [],
+      error:
+        'WORKLOAD_STATE: web: volume 0 cannot be replaced while it runs: with StratoVirt they stay until the next start',
+      details: ['a restart takes over what its file says'],
+    });
+  });
+});
+
 describe('a workload that lives its life', () => {
   beforeEach(async () => {
     await command('start');

@@ -12,8 +12,8 @@ describe('mesh engine list', () => {
       ['ENGINE', 'RUNS'],
       ['qemu', 'agent'],
       ['microvm', 'agent'],
-      ['stratovirt', 'export only'],
-      ['libvirt', 'export only'],
+      ['stratovirt', 'agent'],
+      ['libvirt', 'agent'],
     ]);
     const rows = capabilities.split('\n').map(line => line.split(/ {2,}/));
     expect(rows[0]).toEqual(['CAPABILITY', 'QEMU', 'MICROVM', 'STRATOVIRT', 'LIBVIRT']);

@@ -34,6 +34,8 @@ describe('typed fields', () => {
     ['a = false', SWITCH, false],
     ['a = no', SWITCH, false],
     ['a = 2 m', DURATION, 120_000],
+    ['a = 0.1 us', DURATION, 1],
+    ['a = 24 d', DURATION, 2_073_600_000],
     ['a = b', oneOf(['a', 'b']), 'b'],
     ['a = null', REAL, undefined],
     ['', REAL, undefined],

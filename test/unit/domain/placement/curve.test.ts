@@ -18,6 +18,13 @@ describe('the curves of the document', () => {
     expect(inputs.map(input => costAt(curveOf(text), input))).toEqual(costs);
   });
 
+  test('scales that multiply to more than a number can say cost Infinity, and have no piece that JSON could not tell', () => {
+    const curve = curveOf(
+      '{ curve: piecewise, cutoff: 1, scale: 1e200, low: { curve: constant, value: 1, scale: 1e200 }, high: { curve: constant, value: 2 } }',
+    );
+    expect([costAt(curve, 1), costAt(curve, 2), piecesOf(curve, 1).length]).toEqual([Infinity, 2e200, 1]);
+  });
+
   test('hard-soft with amounts of 10 and 100 is hard-soft with scale 10', () => {
     fc.assert(
       fc.property(fc.double({ min: 0, max: 64 * GiB, noNaN: true }), input =>

@@ -34,6 +34,10 @@ const PCI: readonly PciDevice[] = [
   { address: '10000:01:00.0', id: '10de:2204', class: '030000' },
 ];
 
+test('a device that a node tells of twice is one', () => {
+  expect(defaultRules('x', facts(8, 2 ** 20, [...PCI, ...PCI])).profile.devices).toHaveLength(3);
+});
+
 describe('a node without any configuration', () => {
   const { profile, costFunction } = defaultRules('default-91d5815f', facts(8, 16 * 2 ** 20, PCI));
 

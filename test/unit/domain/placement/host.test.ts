@@ -24,6 +24,7 @@ test.each([
   ['qemu+ssh://h1:0/system', undefined],
   ['qemu+ssh://h1:70000/system', undefined],
   ['qemu+ssh://-oProxyCommand=x/system', undefined],
+  ['qemu+ssh://-F@h1/system', undefined],
   ['qemu+ssh://h1/session', undefined],
   ['xen:///system', undefined],
 ])('the libvirt connection %j', (text, uri) => {

@@ -247,9 +247,16 @@ describe('realms', () => {
       ],
     ],
     [
+      `${NEEDED}registration-timeout = 0\npoll-frequency = 25 d`,
+      [
+        'main.conf:5: realms.r.registration-timeout: got 0, expected a duration from 1 ms to 24 d, such as 500 ms, 90 s or 5 m',
+        'main.conf:6: realms.r.poll-frequency: got "25 d", expected a duration from 1 ms to 24 d, such as 500 ms, 90 s or 5 m',
+      ],
+    ],
+    [
       `${NEEDED}registration-timeout = soon`,
       [
-        'main.conf:5: realms.r.registration-timeout: got "soon", expected a duration such as 500 ms, 90 s or 5 m',
+        'main.conf:5: realms.r.registration-timeout: got "soon", expected a duration from 1 ms to 24 d, such as 500 ms, 90 s or 5 m',
       ],
     ],
   ])('are refused: %j', (text, problems) => {

@@ -60,7 +60,10 @@ describe('a node is named', () => {
       'by -n, but there is no such node',
       '00000000',
       undefined,
-      ['NOT_FOUND no node has the id 00000000', 'see: mesh node info'],
+      [
+        'NOT_FOUND no host has the id 00000000',
+        'see: mesh host list; a node is there after its first report',
+      ],
     ],
     ['by its file, with its id', undefined, BETA_HOST.id, BETA_HOST.id],
     ['by its file, with its name', undefined, 'rack1-01', ALPHA_HOST.id],
@@ -77,7 +80,10 @@ describe('a node is named', () => {
       'by its file, but nothing is called anything like it',
       undefined,
       'x',
-      ['NOT_FOUND web: its placement.node is "x", and no node is called that', 'see: mesh node info'],
+      [
+        'NOT_FOUND web: its placement.node is "x", and no node is called that',
+        'see: mesh host list; a node is there after its first report',
+      ],
     ],
     ['by nobody', undefined, undefined, undefined],
   ])('%s', (_, asked, placement, expected) => {

@@ -61,6 +61,11 @@ describe('a workload', () => {
       ['91d5815f running 0000:02:00.0'],
     ],
     ['that ended holds none', on(ALPHA_HOST, { sights: [seen(ALPHA_HOST, { state: 'ended' })] }), []],
+    [
+      'that ended and is being started again holds its place',
+      on(ALPHA_HOST, { record: change({ start: 'sent' }), sights: [seen(ALPHA_HOST, { state: 'ended' })] }),
+      ['91d5815f reserved 0000:01:00.0'],
+    ],
     ['that was stopped holds none', on(ALPHA_HOST, { record: change({ desired: 'stopped' }) }), []],
     [
       'that was stopped and runs all the same holds its place',

@@ -168,6 +168,21 @@ describe('a folder of built overlays', () => {
     expect(made).toBe(1);
   });
 
+  test('parts that are written together come back each as it was', async () => {
+    const store = new OverlayFolder(folder);
+    const parts = Array.from({ length: 40 }, (_, i) => ({
+      part: `${i}.gz`,
+      content: new Uint8Array(50_000 + i).fill(i),
+    }));
+    await store.exclusive(async writer => {
+      await Promise.all(parts.map(({ part, content }) => writer.keep(part, async () => content)));
+      await writer.commit([{ ...record('n1', '0.gz', '0.gz'), members: parts.map(({ part }) => part) }]);
+    });
+    const [pack = ''] = packs();
+    expect(statSync(join(folder, 'packs', pack)).size).toBe(40 * 50_000 + 780);
+    for (const { part, content } of parts) expect(await store.read(part)).toEqual(content);
+  });
+
   test('builds of one process wait for each other', async () => {
     const store = new OverlayFolder(folder);
     const order: string[] = [];

@@ -42,6 +42,20 @@ describe('folders', () => {
 });
 
 describe('read', () => {
+  test('a root that is a link may be moved to another folder', async () => {
+    const moved = join(scratch, 'moved');
+    for (const folder of ['one', 'two']) {
+      mkdirSync(join(scratch, folder));
+      writeFileSync(join(scratch, folder, 'file'), folder);
+    }
+    symlinkSync('one', moved);
+    const tree = new FileTree(moved);
+    expect(await tree.read('/file', 7)).toMatchObject({ kind: 'file', content: Buffer.from('one') });
+    rmSync(moved);
+    symlinkSync('two', moved);
+    expect(await tree.read('/file', 7)).toMatchObject({ kind: 'file', content: Buffer.from('two') });
+  });
+
   test.each(['/file', '/link'])('%s is a file', async path => {
     expect(await new FileTree(root).read(path, 7)).toMatchObject({
       kind: 'file',

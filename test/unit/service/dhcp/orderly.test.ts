@@ -37,6 +37,21 @@ test('tasks of one key wait for each other, those of another key do not', async 
   ]);
 });
 
+test('what is done at once counts as nothing, and is done in its turn', async () => {
+  const log: string[] = [];
+  const slow = gated('slow', log);
+  const quick = (name: string) => () => void log.push(name);
+  const tasks = new OrderlyTasks<string>(2);
+  expect(tasks.run('a', quick('first'))).toBe(true);
+  tasks.run('a', slow.run);
+  tasks.run('a', quick('behind'));
+  expect(tasks.run('b', quick('refused'))).toBe(false);
+  slow.end();
+  await tasks.idle();
+  expect(log).toEqual(['first', 'slow begins', 'slow ends', 'behind']);
+  expect(tasks.run('b', quick('last'))).toBe(true);
+});
+
 test('more tasks than the limit are refused until some have ended', async () => {
   const task = gated('task', []);
   const tasks = new OrderlyTasks<string>(2);

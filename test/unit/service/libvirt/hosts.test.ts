@@ -52,8 +52,15 @@ const shell = (): FakeHostShell => shells.at(-1) as FakeHostShell;
 const host = (): Host => hosts.host(ID) as Host;
 
 /** What virsh prints of a domain that pxen started. */
-function printed(state: number, reason: number, bootId = 'boot-1', workload = 'web', cpu = 1e9): string {
-  const status = { name: 'web', uuid: workload, state: 'running', since: 5, engine: 'libvirt' };
+function printed(
+  state: number,
+  reason: number,
+  bootId = 'boot-1',
+  workload = 'web',
+  cpu = 1e9,
+  more: object = {},
+): string {
+  const status = { ...more, name: 'web', uuid: workload, state: 'running', since: 5, engine: 'libvirt' };
   const note = {
     bootId,
     made: [],
@@ -117,6 +124,55 @@ test('one that ends is told with its reason, the time it was seen and the last w
   expect(shell().commands).toEqual(['tail -n 20 -- /var/log/libvirt/qemu/web.log']);
 });
 
+test('the agent in a guest is asked where there is one: a realm may wait for it', async () => {
+  await hosts.start();
+  await settle();
+  const silent = { guest: { agent: 'silent', addresses: [] } };
+  shell().domains.set(WEB, printed(1, 1, 'boot-1', 'web', 1e9, silent));
+  shell().answer = () => ({ exitCode: 1, stderr: 'error: QEMU guest agent is not connected\n' });
+  await pass(10_000);
+  expect(host().workloads[0]?.guest).toEqual({ agent: 'silent', addresses: [] });
+  const addresses = [{ 'ip-address': '10.0.0.7', 'ip-address-type': 'ipv4', prefix: 24 }];
+  const answer = { return: [{ name: 'eth0', 'ip-addresses': addresses }] };
+  shell().answer = () => ({ stdout: JSON.stringify(answer) });
+  await pass(10_000);
+  expect(host().workloads[0]?.guest).toEqual({ agent: 'answers', addresses: ['10.0.0.7/24'] });
+  shell().answer = () => ({ exitCode: 1, stderr: 'error: internal error: command is disabled\n' });
+  await pass(10_000);
+  expect(host().workloads[0]?.guest).toEqual({ agent: 'answers', addresses: [] });
+  shell().domains.set(WEB, printed(3, 1, 'boot-1', 'web', 1e9, silent));
+  await pass(10_000);
+  expect(host().workloads[0]).toMatchObject({ state: 'paused', guest: undefined });
+});
+
+test('a balloon is moved within its bounds, where there is one', async () => {
+  await hosts.start();
+  await settle();
+  const ask = (more: object): ReturnType<LibvirtHosts['run']> =>
+    hosts.run(
+      host(),
+      agentRunSchema.parse({ verb: 'balloon', uuid: 'web', ...more }),
+      () => {},
+      new AbortController().signal,
+    );
+  shell().domains.set(WEB, printed(1, 1));
+  expect(await ask({})).toMatchObject({ refused: { code: 'WORKLOAD_STATE' } });
+  const some = { guestMemory: 2 ** 30, takes: { vcpus: 1, memory: 2 ** 30 } };
+  const stats = '  balloon.current=524288\n';
+  shell().domains.set(WEB, `${stats}${printed(1, 1, 'boot-1', 'web', 1e9, some)}`);
+  expect(await ask({})).toMatchObject({ done: { status: { guestMemory: 2 ** 29 } } });
+  expect(await ask({ memory: 2 ** 31 })).toMatchObject({ refused: { code: 'BAD_REQUEST' } });
+  expect(await ask({ memory: 2 ** 29 })).toMatchObject({ done: { status: { guestMemory: 2 ** 29 } } });
+  expect(shell().commands.at(-1)).toContain(`setmem --domain ${WEB} --size 524288 --live`);
+  const replaced = await hosts.run(
+    host(),
+    agentRunSchema.parse({ verb: 'replace', uuid: 'web', volume: 0 }),
+    () => {},
+    new AbortController().signal,
+  );
+  expect(replaced).toMatchObject({ refused: { code: 'WORKLOAD_STATE' } });
+});
+
 test('what ended in a former boot of the host is no more, so that it can come back', async () => {
   await hosts.start();
   await settle();
@@ -142,7 +198,6 @@ test('a host that is out of reach is said once, keeps what it told, and is said 
     workloads: [{ uuid: 'web' }],
   });
   expect(hosts.condition(ID)).toMatchObject({ liveness: 'unreachable', problem: 'hv1:22: no route' });
-  expect(hosts.health()).toBe('libvirt hosts that cannot be reached: hv1');
   shell().away = undefined;
   await pass(10_000);
   expect(host().state).toBe('up');

@@ -330,6 +330,15 @@ describe('a plan', () => {
     });
   });
 
+  test('has each workload once', async () => {
+    const here = appliance();
+    const twice = await here.workloads.berthings([{ workload: 'web' }, { workload: 'web' }]);
+    expect(await refusal(here.placement.plan(twice))).toEqual([
+      'BAD_REQUEST web is in the set twice',
+      'name each workload once: one that is planned twice would have two places',
+    ]);
+  });
+
   test('leaves a workload where its disk is, as a start would', async () => {
     const disk = [
       ['type', 'qcow2'],

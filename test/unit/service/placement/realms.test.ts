@@ -27,6 +27,13 @@ describe('a realm', () => {
     expect(short(await here.run('start', ['web'])).at(-1)).toBe(`web@${ALPHA.id}: done running`);
   });
 
+  test('is no matter where a node is named', async () => {
+    const here = await appliance();
+    expect(short(await here.run('start', ['web'], { node: BETA.id })).at(-1)).toBe(
+      `web@${BETA.id}: done running`,
+    );
+  });
+
   test('that is disabled takes nothing new', async () => {
     const here = await appliance([], rules('disabled = yes'));
     expect(short(await here.run('start', ['web']))).toEqual([
@@ -64,7 +71,22 @@ describe('a realm', () => {
       'web: /var/pxen/monoliths/web.conf: 1 problem | /var/pxen/monoliths/web.conf:9: platform.volume.0.size: ' +
         'got "16G", expected at most 8589934592 bytes, as the realm lab has it for new drives (WORKLOAD_INVALID)',
     ]);
+    const refused = short(await here.run('start', ['web']));
+    expect(short(await here.run('start', ['web'], { dryRun: true }))).toEqual(refused);
+    expect(short(await here.run('download', ['web']))).toEqual(refused);
     expect([here.placement.tallies().vms.reserved, here.agents.received]).toEqual([0, []]);
+  });
+
+  test.each(['on', 'off'])('with lazy-allocation = %s tells that to whoever makes new drives', async lazy => {
+    const disk = ['type=qcow2', 'path=/tmp/d.qcow2', 'writable=1', 'size=1G'];
+    const keys = disk.map(line => `platform.volume.0.${line}`);
+    const here = await appliance(keys, rules().replace('lazy-allocation = on', `lazy-allocation = ${lazy}`));
+    await here.run('download', ['web']);
+    await here.run('start', ['web'], { dryRun: true });
+    await here.run('start', ['web']);
+    expect(here.agents.runs.map(run => [run.verb, run.lazyAllocation])).toEqual(
+      ['download', 'start', 'start'].map(verb => [verb, lazy === 'on']),
+    );
   });
 
   test('gives volumes that say nothing its cache; the file as it is remembered stays as it is', async () => {
@@ -204,6 +226,41 @@ describe('registration-timeout', () => {
       desired: 'stopped',
       problem: `its last start failed: ${WHY}`,
     });
+  });
+
+  test('ends nothing that registered while host0 was away', async () => {
+    const here = await appliance(QGA);
+    await here.run('start', ['web']);
+    await here.workloads.stop();
+    here.clock.advance(300_000);
+    here.change(ALPHA.id, { state: 'unknown' });
+    here.restart();
+    here.clock.advance(1_000);
+    await settled();
+    here.report(ALPHA.id, { state: 'up', workloads: [answers('answers')] });
+    await settled();
+    here.clock.advance(60_000);
+    await settled();
+    expect([here.agents.received.length, await here.state('web'), here.clock.waiting]).toEqual([
+      1,
+      'running',
+      0,
+    ]);
+  });
+
+  test('ends nothing on a node that is silent: whoever comes back may have registered meanwhile', async () => {
+    const here = await appliance(QGA);
+    await here.run('start', ['web']);
+    here.report(ALPHA.id, { workloads: [answers('silent')] });
+    here.change(ALPHA.id, { state: 'silent' });
+    here.clock.advance(600_000);
+    await settled();
+    expect(here.agents.received).toEqual([`start web@${ALPHA.id}`]);
+    // The report came, and nobody was told of it yet.
+    here.change(ALPHA.id, { state: 'up', workloads: [answers('answers')] });
+    here.clock.advance(30_000);
+    await settled();
+    expect([here.agents.received.length, here.store.get('uuid-web')?.registration]).toEqual([1, undefined]);
   });
 
   test('is tried again when the node cannot be told', async () => {

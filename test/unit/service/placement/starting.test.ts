@@ -233,6 +233,39 @@ describe('a named node', () => {
 });
 
 describe('devices', () => {
+  test('a dry run is sent with the device that a start would get, and none is held', async () => {
+    const here = await appliance([GPU]);
+    await here.run('start', ['w0'], { dryRun: true });
+    await here.run('start', ['w1'], { dryRun: true });
+    expect(here.agents.runs.map(({ devices, dryRun }) => [dryRun, devices.length])).toEqual([
+      [true, 1],
+      [true, 1],
+    ]);
+    expect(here.agents.runs[0]?.devices).toEqual(here.agents.runs[1]?.devices);
+  });
+
+  test('what found a start of it under way must not go on without a place of its own when that has ended', async () => {
+    const here = await appliance([GPU]);
+    const turns = new Map(['uuid-w0', 'uuid-w1'].map(uuid => [uuid, Promise.withResolvers<void>()]));
+    here.agents.script = async function* (run, id) {
+      await turns.get(run.uuid)?.promise;
+      yield* here.agents.obey(run, id);
+    };
+    const first = here.run('start', ['w1']);
+    await settled();
+    // On one node one after the other: w1 waits for its turn until w0 is done, and nobody is in its way any more.
+    const second = here.run('start', ['w0', 'w1'], { node: ALPHA.id });
+    await settled();
+    turns.get('uuid-w1')?.resolve();
+    await first;
+    await here.run('stop', ['w1']);
+    turns.get('uuid-w0')?.resolve();
+    expect(short(await second).at(-1)).toBe(
+      `w1@${ALPHA.id}: w1: another start of it was under way | it is over now: try again (WORKLOAD_BUSY)`,
+    );
+    expect(held(here, ALPHA.id)).toBe('w0 running');
+  });
+
   test('of three starts at once two get a GPU of their own, and the third is refused before delivery', async () => {
     const here = await appliance([GPU]);
     const { promise: ready, resolve: go } = Promise.withResolvers<void>();

@@ -122,6 +122,16 @@ describe('an answer has a limit', () => {
     ]);
   });
 
+  test.each(['synchronize', 'command'] as const)('as has all that comes beside it: %s', question => {
+    const session = synchronized();
+    if (question === 'synchronize') session.synchronize();
+    else session.command('guest-ping', undefined);
+    const noise = bytes('{"return": {}, "id": 1}\n'.repeat(4096));
+    const most = Math.floor((LONGEST_ANSWER + 1024 * 1024) / noise.length);
+    for (let count = 0; count < most; count++) expect(session.feed(noise)).toEqual([]);
+    expect(session.feed(noise)).toEqual([{ kind: 'broken', reason: 'it sends much, and no answer' }]);
+  });
+
   test('also where no line ever ends, and nothing is read after it', () => {
     const session = synchronized();
     session.synchronize();

@@ -76,24 +76,33 @@ describe('mesh workload status', () => {
     );
   });
 
-  test('shows its host, what that costs, its devices, and how its guest is reached behind the host', async () => {
-    const placed = running(
-      'web',
-      {
+  test('shows host, cost, console, devices, qos and guest agent in one record (5.7.5)', async () => {
+    const placed = {
+      ...running('web', {
+        nics: FULL.status?.nics ?? [],
         devices: [{ id: 1, type: 'nvidia-gpu', address: '0000:01:02.0' }],
         guest: { agent: 'answers', addresses: ['192.168.7.123/24', 'fe80::1/64'] },
-      },
-      { host: 'kvm1', cost: 'Infinity' },
-    );
-    const lines = (await status([placed])).split('\n');
-    expect(lines.filter(line => /^(host|device|reached)/.test(line))).toEqual([
+      }),
+      ...{ host: 'kvm1', cost: 'Infinity' as const },
+    };
+    const shown = (await status([placed])).split('\n');
+    expect(shown.filter(line => /^(host|console|nic 0|device|guest|reached)/.test(line))).toEqual([
       'host        kvm1, costs Infinity with all that is on it',
+      'console     serial, port 7900; mesh workload console -w web; telnet 10.77.0.100 7900',
+      'nic 0       52:54:00:aa:bb:cc, bridge br0, tap px0123456789-0, delay 1.5ms, loss 0.5 %',
       'device 1    nvidia-gpu at 0000:01:02.0',
+      'guest       its agent answers, 192.168.7.123/24, fe80::1/64',
       'reached at  10.1.0.5, port 9123, for 192.168.7.123',
     ]);
-    const elsewhere = { ...placed, host: 'tulip', cost: undefined };
-    await pxend?.stop();
-    expect(await status([elsewhere])).not.toContain('reached at');
+  });
+
+  test('of a host without address translation there is nothing to be reached at', async () => {
+    const guest = { agent: 'silent' as const, addresses: ['192.168.7.123/24'] };
+    const shown = await status([running('web', { guest }, { host: 'tulip' })]);
+    expect(shown.split('\n').filter(line => /^(host|guest|reached)/.test(line))).toEqual([
+      'host      tulip',
+      'guest     its agent is silent, 192.168.7.123/24',
+    ]);
   });
 
   test('shows how one ended, with its last output, which cannot steer the terminal', async () => {
