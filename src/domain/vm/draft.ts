@@ -37,6 +37,7 @@ export interface ImportOptions {
 export interface Imported {
   readonly workload: ParsedWorkload['workload'];
   readonly problems: readonly Diagnostic[];
+  /** On the workload; none where there is none: they may quote what was found to be no text of one line. */
   readonly notes: readonly Note[];
 }
 
@@ -59,11 +60,8 @@ export function finishDraft(draft: Draft, file: string): Imported {
   // What could not be read is missing afterwards: one word on it is enough.
   const told = new Set(own.map(({ key }) => key));
   const problems = [...own, ...judged.filter(({ key }) => !told.has(key))];
-  return {
-    workload: problems.length === 0 ? parsed.workload : undefined,
-    problems,
-    notes: draft.notes,
-  };
+  if (problems.length > 0) return { workload: undefined, problems, notes: [] };
+  return { workload: parsed.workload, problems, notes: draft.notes };
 }
 
 /** A key or value that would not stand in its line as it is. */

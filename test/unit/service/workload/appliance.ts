@@ -76,8 +76,9 @@ export class TestAppliance {
     return workloads;
   }
 
-  /** host0 was killed and is back: what is not in the store is forgotten. */
+  /** host0 was killed and is back: what is not in the store is forgotten, and no node has reported yet. */
   restart(): void {
+    this.#hosts = this.#hosts.map(host => (host.state === 'up' ? { ...host, state: 'unknown' } : host));
     void this.placement.stop();
     this.placement = this.#placing();
     this.workloads = this.#begun();
@@ -106,7 +107,7 @@ export class TestAppliance {
   /** The node reports what runs on it. */
   report(id: MachineId, change: Partial<Host> = {}): void {
     this.clock.advance(1);
-    this.change(id, { reportedAt: this.clock.now(), workloads: this.agents.on(id), ...change });
+    this.change(id, { state: 'up', reportedAt: this.clock.now(), workloads: this.agents.on(id), ...change });
     this.workloads.heard(id);
   }
 
