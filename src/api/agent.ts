@@ -42,7 +42,7 @@ export function agentGuestPath(uuid: string): string {
 
 /**
  * What can be done with a workload on a node. `restart` stops and starts with the same configuration; `balloon` tells or
- * changes how much memory its guest has; `replace` gives the running machine another file for one of its volumes.
+ * changes how much memory its guest has; `replace` gives the running machine another file for a volume, or another bridge for a NIC.
  */
 export const VERBS = [
   'download',
@@ -63,8 +63,9 @@ const uuid = z.string().min(1).max(64);
 export const verbDetails = {
   /** Of balloon: bytes that the guest shall have; absent: it is only asked. */
   memory: count.optional(),
-  /** Of replace: `<id>` of `platform.volume.<id>`. */
+  /** Of replace, one of the two: `<id>` of `platform.volume.<id>`, or of `network.<id>`. */
   volume: count.optional(),
+  nic: count.optional(),
 };
 
 export const agentRunSchema = z.object({

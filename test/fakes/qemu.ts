@@ -37,6 +37,8 @@ export class FakeQemu {
   medium: string | undefined;
   /** Its guest has it mounted. */
   keepsMedium = false;
+  /** It mounts the next one that comes. */
+  keepsNext = false;
   /** In the D state of the kernel: not even SIGKILL ends it. */
   isStuck = false;
   isAlive = true;
@@ -103,8 +105,12 @@ export class FakeQemu {
         return {};
       case 'blockdev-change-medium':
         if (this.keepsMedium)
-          throw new PxenError('WORKLOAD_FAILED', "QEMU refused it: Device 'vol0' is locked");
+          throw new PxenError(
+            'WORKLOAD_FAILED',
+            "QEMU refused it: Device 'vol0' is locked and force was not specified",
+          );
         if ('filename' in args) this.medium = `${args.filename}`;
+        this.keepsMedium = this.keepsNext;
         return {};
       case 'stop':
         return this.#become('paused', 'STOP');

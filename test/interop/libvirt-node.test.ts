@@ -9,7 +9,7 @@ import { agentGuestPath } from '../../src/api/agent.ts';
 import { guestAgent, whyNoGuestAgent } from '../fixtures/guests/agent.ts';
 import { LINUX_APPEND, linuxInitramfs } from '../fixtures/guests/linux.ts';
 import { Libvirtd, whyNoLibvirtd } from './libvirtd.ts';
-import { hear, Node, whyNoNode } from './workload-node.ts';
+import { conf, hear, Node, whyNoNode } from './workload-node.ts';
 
 const reason = whyNoNode() ?? whyNoLibvirtd();
 if (reason !== undefined) console.log(`skipped: ${reason}`);
@@ -91,6 +91,27 @@ describe.skipIf(reason !== undefined)('platform.engine=libvirt on a node with vi
     expect(again.error).toMatchObject({ code: 'WORKLOAD_STATE' });
     const stop = await node.command({ verb: 'stop', uuid: 'web', timeoutSeconds: 20 });
     expect(stop.steps).toEqual(['shutdown', 'clear']);
+  });
+
+  test('its balloon moves, its NIC goes onto another bridge, and its volumes stay', TIMEOUT, async () => {
+    node.run('ip link show br1 >&/dev/null || ip link add br1 type bridge');
+    const nic = (bridge: string): string[] => ['network.0.type=bridge', `network.0.bridge=${bridge}`];
+    const keys = [...iso('deaf.iso'), 'platform.balloon=fixed', 'platform.memory.size=64M'];
+    expect((await node.start('web', [...keys, ...nic('br0')])).error).toBeUndefined();
+    const { done } = await node.command({ verb: 'balloon', uuid: 'web' });
+    expect(done?.status?.guestMemory).toBe(64 * 1024 ** 2);
+    // Nobody in the guest moves it.
+    const asked = await node.command({ verb: 'balloon', uuid: 'web', memory: 48 * 1024 ** 2 });
+    expect(asked.error).toBeUndefined();
+    const config = { file: 'web.conf', text: conf('web', [...keys, ...nic('br1')]) };
+    const moved = await node.command({ verb: 'replace', uuid: 'web', config, nic: 0 });
+    expect([moved.error, moved.done?.status?.nics]).toMatchObject([undefined, [{ bridge: 'br1' }]]);
+    expect(node.run('ls /sys/class/net/br1/brif').trim()).toBe(node.taps()[0]);
+    const other = { file: 'web.conf', text: config.text.replaceAll('deaf.iso', 'obedient.iso') };
+    const kept = await node.command({ verb: 'replace', uuid: 'web', config: other, volume: 0 });
+    expect(kept.error?.message).toBe(
+      'web: volume 0 cannot be replaced while it runs: with libvirt they stay until the next start',
+    );
   });
 
   test('what others do to a domain through libvirt shows', TIMEOUT, async () => {

@@ -1,36 +1,45 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { createConnection } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { speakerIso } from '../../scripts/room/guests/speaker.ts';
 import { imageFolder } from '../../scripts/room/room.ts';
+import { LINUX_APPEND, linuxInitramfs } from '../fixtures/guests/linux.ts';
 import { conf, hear, Node, type Outcome, whyNoNode } from './workload-node.ts';
 
-/** The kernel of the node image and its first programs, and a root file system with drivers that these do not have. */
-const IMAGE = join(imageFolder(), 'http/boot');
-const DRIVERS = ['drivers/block/virtio_blk.ko', 'drivers/virtio/virtio_balloon.ko'];
+/** The image of the nodes: its kernel and modules are the guest's, too. */
+const IMAGE = imageFolder();
+const KERNEL = join(IMAGE, 'http/boot/vmlinuz');
 
 const reason = whyNoNode() ?? whyNoGuest();
 if (reason) console.log(`changes of a running machine are not tested: ${reason}`);
 
 function whyNoGuest(): string | undefined {
-  const missing = ['vmlinuz', 'initramfs', 'root.squashfs'].find(file => !existsSync(join(IMAGE, file)));
-  if (missing !== undefined) return `no ${IMAGE}/${missing} (scripts/prepare makes it)`;
-  const programs = ['unsquashfs', 'cpio'];
-  const lacking = programs.find(
-    name => !(process.env['PATH'] ?? '').split(':').some(folder => existsSync(join(folder, name))),
+  const missing = [KERNEL, join(IMAGE, 'http/boot/root.squashfs'), '/bin/busybox'].find(
+    file => !existsSync(file),
   );
+  if (missing !== undefined) return `no ${missing} (scripts/prepare makes what is of the image)`;
+  const path = (process.env['PATH'] ?? '').split(':');
+  const lacking = ['unsquashfs', 'cpio'].find(name => !path.some(folder => existsSync(join(folder, name))));
   return lacking === undefined ? undefined : `${lacking} is not installed`;
 }
 
 /** The first process of the guest: loads its drivers, and goes on saying which disks there are. */
-const GUEST = `#!/bin/sh
+const FIRST = `#!/bin/busybox sh
+/bin/busybox --install -s /bin
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys
 mount -t devtmpfs dev /dev
-modprobe virtio_pci
-for driver in /drivers/*.ko; do insmod $driver; done
+for driver in $(cat /modules/order); do insmod /modules/$driver.ko; done
 while :; do
   for disk in /sys/block/vd*; do [ -e $disk ] && said="$said <\${disk##*/} $(cat $disk/size) $(cat $disk/serial)>"; done
   echo "disks:$said."; said=
@@ -40,30 +49,12 @@ done
 
 let node: Node;
 
-/** What the guest starts from: the programs of the node image, and what is before them in an archive of its own. */
-function initrd(): Buffer {
-  const folder = join(node.root, 'guest');
-  const tree = join(folder, 'tree');
-  mkdirSync(join(tree, 'drivers'), { recursive: true });
-  const wanted = DRIVERS.map(path => `usr/lib/modules/*/kernel/${path}`);
-  execFileSync('unsquashfs', [
-    '-q',
-    '-n',
-    '-d',
-    join(folder, 'all'),
-    join(IMAGE, 'root.squashfs'),
-    ...wanted,
-  ]);
-  for (const found of readdirSync(join(folder, 'all'), { recursive: true, encoding: 'utf8' }))
-    if (found.endsWith('.ko'))
-      writeFileSync(
-        join(tree, 'drivers', found.split('/').at(-1) ?? ''),
-        readFileSync(join(folder, 'all', found)),
-      );
-  writeFileSync(join(tree, 'first'), GUEST);
-  chmodSync(join(tree, 'first'), 0o755);
-  const archive = execFileSync('sh', ['-c', 'find . | cpio --quiet -o -H newc'], { cwd: tree });
-  return Buffer.concat([archive, readFileSync(join(IMAGE, 'initramfs'))]);
+function makeGuest(): void {
+  mkdirSync(join(node.root, 'images'), { recursive: true });
+  copyFileSync(KERNEL, join(node.root, 'images/vmlinuz'));
+  linuxInitramfs(IMAGE, join(node.root, 'images/initrd'), tree =>
+    writeFileSync(join(tree, 'first'), FIRST, { mode: 0o755 }),
+  );
 }
 
 const disk = (name: string, more: readonly string[] = []): string[] => [
@@ -78,7 +69,7 @@ const LINUX = [
   'platform.balloon=deflate-on-oom',
   'platform.kernel.image=/images/vmlinuz',
   'platform.kernel.initrd=/images/initrd',
-  'platform.kernel.append=console=ttyS0 quiet rdinit=/first',
+  `platform.kernel.append=${LINUX_APPEND} rdinit=/first`,
 ];
 const disc = (name: string): string[] => [
   'platform.volume.0.type=iso',
@@ -112,15 +103,17 @@ async function hasDisks(uuid: string, disks: string): Promise<void> {
   );
 }
 
-/** What QEMU says to people of its drives. */
-async function drives(uuid: string): Promise<string> {
+/** What QEMU says to people. */
+async function said(uuid: string, command: string): Promise<string> {
   const monitor = createConnection(join(node.root, 'tmp/pxen', uuid, 'monitor.sock'));
   await hear(monitor, '(qemu)');
-  monitor.write('info block\n');
+  monitor.write(`${command}\n`);
   const told = await hear(monitor, '(qemu) ');
   monitor.destroy();
   return told;
 }
+const drives = (uuid: string): Promise<string> => said(uuid, 'info block');
+const reset = (uuid: string): Promise<string> => said(uuid, 'system_reset');
 
 const volumes = (): string[] =>
   readdirSync(join(node.root, 'volumes'))
@@ -137,8 +130,7 @@ describe.skipIf(reason)('a running machine', () => {
   beforeAll(async () => {
     node = new Node();
     node.make();
-    node.write('images/vmlinuz', readFileSync(join(IMAGE, 'vmlinuz')));
-    node.write('images/initrd', initrd());
+    makeGuest();
     for (const [name, size] of [
       ['a', '8M'],
       ['b', '16M'],
@@ -252,6 +244,49 @@ describe.skipIf(reason)('a running machine', () => {
     expect(again.error?.message).toContain('did not give the disk up within 0.1 s');
     expect(await drives('c3')).toContain('/volumes/a.qcow2');
     expect(volumes()).toEqual(['a.qcow2', 'two.iso']);
+    expect((await node.status('c3'))?.problem).toBe(
+      'volume 1: its guest was asked to give it up, and has not yet; it goes at its next reset at the latest',
+    );
+    await reset('c3');
+    await node.until('it is gone', async () => !(await drives('c3')).includes('/volumes/a.qcow2'));
+    expect((await replace('c3', [...disc('two'), ...disk('b')], 1)).error).toBeUndefined();
+    expect(await drives('c3')).toContain('/volumes/b.qcow2');
+    expect((await node.status('c3'))?.problem).toBeUndefined();
+    expect(volumes()).toEqual(['b.qcow2', 'two.iso']);
+  });
+
+  test('has its NIC on another bridge, with another rate, and goes on', async () => {
+    node.run('ip link add br1 type bridge; ip link set br1 mtu 1300 up');
+    const nic = (bridge: string, ...more: string[]): string[] => [
+      ...disc('one'),
+      'network.0.type=bridge',
+      `network.0.bridge=${bridge}`,
+      ...more,
+    ];
+    const rewire = (keys: readonly string[]): Promise<Outcome> =>
+      node.command({ verb: 'replace', uuid: 'c4', config: configOf('c4', keys), nic: 0 });
+    await running('c4', nic('br0', 'network.0.qos.rate=10'));
+    const [tap = ''] = node.taps();
+    const { done, error } = await rewire(nic('br1', 'network.0.qos.rate=20'));
+    expect([error, done?.status?.nics]).toMatchObject([
+      undefined,
+      [{ bridge: 'br1', tap, qos: { rate: { value: 20, unit: 'mbit' } } }],
+    ]);
+    const now = (): string =>
+      node.run(
+        `ls /sys/class/net/br0/brif /sys/class/net/br1/brif; cat /sys/class/net/${tap}/mtu; tc qdisc show dev ${tap}`,
+      );
+    expect(now()).toMatch(
+      new RegExp(`br0/brif:\\n\\n.*br1/brif:\\n${tap}\\n1300\\nqdisc tbf .* rate 20Mbit`),
+    );
+    expect((await rewire(nic('br0'))).error).toBeUndefined();
+    expect(now()).toMatch(new RegExp(`br0/brif:\\n${tap}\\n\\n.*br1/brif:\\n1400\\nqdisc (?!tbf)`));
+    expect((await rewire(nic('br7'))).error?.details).toEqual([
+      expect.stringContaining('network.0.bridge: got "br7", expected a bridge that is in'),
+    ]);
+    expect((await node.status('c4'))?.nics).toMatchObject([{ bridge: 'br0' }]);
+    await node.command({ verb: 'stop', uuid: 'c4', timeoutSeconds: 0 });
+    expect(node.taps()).toEqual([]);
   });
 });
 

@@ -1,3 +1,4 @@
+import { PxenError } from '../../base/error.ts';
 import type { Swap } from '../../domain/vm/swap.ts';
 import type { Life } from '../workload/life.ts';
 import type { GuestCommands } from './guest-channel.ts';
@@ -50,12 +51,22 @@ export interface Control {
   guestMemory(): Promise<number>;
   /** Asks the guest to do with so many bytes, or lets it have them again; when, is for its balloon driver to say. */
   setGuestMemory(bytes: number): Promise<void>;
-  /** What a launcher with `swap` has decided. Milliseconds that the guest has to give up what it holds. */
-  swap?(swap: Swap, patience: number): Promise<void>;
+  /** What a launcher with `swap` has decided. */
+  swap?(swap: Swap, limits: SwapLimits): Promise<void>;
   /** Resolves when there is no connection any more, whoever ended it. Never rejects. */
   readonly closed: Promise<void>;
   /** The machine goes on. */
   close(): void;
+}
+
+/** What the machine had is gone, and what it should get did not come. */
+export class LeftEmpty extends PxenError {}
+
+export interface SwapLimits {
+  /** Milliseconds that the guest has to give up what it holds. */
+  readonly patience: number;
+  /** Aborted: it is waited for no longer. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface Autopsy {

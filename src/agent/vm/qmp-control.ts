@@ -5,7 +5,7 @@ import type { ProcessLaunch } from '../../domain/vm/launch.ts';
 import type { Swap } from '../../domain/vm/swap.ts';
 import type { QmpEvent } from '../../wire/qmp/message.ts';
 import { type Life, lifeOf } from '../workload/life.ts';
-import type { Connecting, Control } from './driver.ts';
+import type { Connecting, Control, SwapLimits } from './driver.ts';
 import { type Ask, swapVolume } from './qmp-swap.ts';
 
 /** A connection to an engine's machine protocol, ready for commands. */
@@ -89,9 +89,9 @@ export class QmpControl implements Control {
     await this.#execute('balloon', { value: bytes });
   }
 
-  swap(swap: Swap, patience: number): Promise<void> {
+  swap(swap: Swap, limits: SwapLimits): Promise<void> {
     const ask: Ask = (command, args) => this.#execute(command, args, SWAP_TIMEOUT);
-    return swapVolume(swap, { ask, clock: this.#clock, patience });
+    return swapVolume(swap, { ...limits, ask, clock: this.#clock });
   }
 
   close(): void {

@@ -3,15 +3,14 @@ import { messageOf, PxenError } from '../../base/error.ts';
 import type { Clock } from '../../base/ports.ts';
 import type { DiskSwap, MediumSwap, Plug, Swap } from '../../domain/vm/swap.ts';
 import { delay } from '../workload/waiting.ts';
+import { LeftEmpty, type SwapLimits } from './driver.ts';
 
 /** Sends a command of QMP. Rejects with WORKLOAD_FAILED and what the engine said. */
 export type Ask = (command: string, args?: object) => Promise<unknown>;
 
-export interface SwapParts {
+export interface SwapParts extends SwapLimits {
   readonly ask: Ask;
   readonly clock: Clock;
-  /** Milliseconds that the guest has to give up what it holds. */
-  readonly patience: number;
 }
 
 /** Milliseconds. */
@@ -20,7 +19,7 @@ const LOOK_EVERY = 100;
 const PLUG_PATIENCE = 2000;
 
 /** A guest that has a disc mounted locks its tray. */
-const LOCKED = /locked|tray/i;
+const LOCKED = /is locked and force was not specified|^.*Tray of device/;
 const UNPLUGGING = /in the process of unplug/i;
 
 const blocksSchema = z.array(z.object({ device: z.string(), qdev: z.string().optional() }));
@@ -30,7 +29,7 @@ export async function swapVolume(swap: Swap, parts: SwapParts): Promise<void> {
   return swap.kind === 'medium' ? swapMedium(swap, parts) : swapDisk(swap, parts);
 }
 
-async function swapMedium(swap: MediumSwap, { ask, clock, patience }: SwapParts): Promise<void> {
+async function swapMedium(swap: MediumSwap, { ask, clock, patience, signal }: SwapParts): Promise<void> {
   const began = clock.elapsed();
   for (;;) {
     try {
@@ -40,6 +39,7 @@ async function swapMedium(swap: MediumSwap, { ask, clock, patience }: SwapParts)
         return await orBack(thrown, () => changeMedium(ask, { drive: swap.drive, to: swap.from }, true));
       if (clock.elapsed() - began >= patience) throw locked(patience, thrown);
       await delay(clock, LOOK_EVERY);
+      signal?.throwIfAborted();
     }
   }
 }
@@ -75,7 +75,7 @@ async function swapDisk(swap: DiskSwap, parts: SwapParts): Promise<void> {
 }
 
 /** Only the guest can let go of a disk: a machine whose guest does not hear of it keeps it. */
-async function unplug(drive: string, { ask, clock, patience }: SwapParts): Promise<void> {
+async function unplug(drive: string, { ask, clock, patience, signal }: SwapParts): Promise<void> {
   const device = await deviceOf(ask, drive);
   // A guest that gave it up too late for an earlier try.
   if (device === undefined) return;
@@ -87,6 +87,7 @@ async function unplug(drive: string, { ask, clock, patience }: SwapParts): Promi
   while ((await deviceOf(ask, drive)) !== undefined) {
     if (clock.elapsed() - began >= patience) throw unwilling(patience);
     await delay(clock, LOOK_EVERY);
+    signal?.throwIfAborted();
   }
 }
 
@@ -152,7 +153,7 @@ async function orBack(thrown: unknown, back: () => Promise<void>): Promise<never
     (second: unknown) => messageOf(second),
   );
   if (trouble === undefined) throw thrown;
-  throw new PxenError('WORKLOAD_FAILED', messageOf(thrown), {
+  throw new LeftEmpty('WORKLOAD_FAILED', messageOf(thrown), {
     cause: thrown,
     details: [
       `and what it had cannot be put back: ${trouble}; it has nothing there now, a restart brings it back`,

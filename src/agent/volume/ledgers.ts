@@ -1,6 +1,7 @@
+import { createHash } from 'node:crypto';
 import { lstatSync, readdirSync, readFileSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import type * as z from 'zod';
 import { messageOf, PxenError, systemCode } from '../../base/error.ts';
 import { STATE_FILES, WORKLOADS_FOLDER } from '../../domain/vm/statefiles.ts';
@@ -60,8 +61,10 @@ export class Ledgers {
       await mkdir(join(this.#folder, uuid), { recursive: true, mode: 0o700 });
       await writeAtomic(file, `${JSON.stringify(ledger, null, 2)}\n`, 0o600);
     } catch (error) {
-      const code = isFull(error) ? 'NO_SPACE' : 'STATE_UNUSABLE';
-      throw new PxenError(code, `${file} cannot be written: ${messageOf(error)}`, { cause: error });
+      const [code, why] = isFull(error)
+        ? (['NO_SPACE', 'the file system is full'] as const)
+        : (['STATE_UNUSABLE', messageOf(error)] as const);
+      throw new PxenError(code, `${file} cannot be written: ${why}`, { cause: error });
     }
   }
 
@@ -112,18 +115,28 @@ function foldersOf(folder: string): string[] {
   }
 }
 
+/** Longest file name of Linux is 255 bytes; the names made here, and before them by `writeAtomic`, are 46 longer. */
+const LONGEST_NAME = 209;
+
+function markerPath(file: string): string {
+  const name = basename(file);
+  const short =
+    Buffer.byteLength(name) <= LONGEST_NAME ? name : createHash('sha256').update(name).digest('hex');
+  return join(dirname(file), short + MARKER_SUFFIX);
+}
+
 /** Whose the file is; undefined when nobody says. */
 export async function readMarker(file: string): Promise<Marker | undefined> {
-  const head = await headOf(file + MARKER_SUFFIX).catch(() => new Uint8Array());
+  const head = await headOf(markerPath(file)).catch(() => new Uint8Array());
   return parsed(markerSchema, new TextDecoder().decode(head));
 }
 
 export async function writeMarker(file: string, marker: Marker): Promise<void> {
-  await writeAtomic(file + MARKER_SUFFIX, `${JSON.stringify(marker)}\n`, 0o600);
+  await writeAtomic(markerPath(file), `${JSON.stringify(marker)}\n`, 0o600);
 }
 
 export async function removeMarker(file: string): Promise<void> {
-  await rm(file + MARKER_SUFFIX, { force: true });
+  await rm(markerPath(file), { force: true });
 }
 
 function parsed<T>(schema: z.ZodType<T>, text: string): T | undefined {

@@ -84,8 +84,8 @@ export class Volumes {
     const { found } = examined;
     const undo = (): Promise<void> => this.#undo(arrival);
     try {
-      // On the disk, too: an agent that comes after one that was killed knows what is on its way.
-      await this.#ledgers.save(workload.uuid);
+      // For an agent that comes after one that was killed.
+      if (this.#comes(workload.uuid)) await this.#ledgers.save(workload.uuid);
       for (const volume of workload.volumes) await this.#bring(volume, found, arrival, on);
       await this.#ledgers.save(workload.uuid);
       return undo;
@@ -221,6 +221,12 @@ export class Volumes {
     });
     this.#ledgers.set({ uuid, name, volumes: [...earlier, ...records] });
     return before;
+  }
+
+  /** Something is on its way. */
+  #comes(uuid: string): boolean {
+    const records = this.#ledgers.of(uuid)?.volumes ?? [];
+    return records.some(({ fetched, version }) => fetched && version === undefined);
   }
 
   async #bring(

@@ -1,12 +1,12 @@
 import { join } from 'node:path';
 import type { AgentRun } from '../../api/agent.ts';
-import { messageOf, PxenError } from '../../base/error.ts';
+import { asPxenError, messageOf, PxenError } from '../../base/error.ts';
 import { launcherOf } from '../../domain/vm/launches.ts';
 import { type Machine, volumesAt } from '../../domain/vm/machine.ts';
 import { reversed, type Swap } from '../../domain/vm/swap.ts';
 import type { WellFormed } from '../../domain/workload/judge.ts';
 import { type Replacement, replacementOf } from '../../domain/workload/replacement.ts';
-import type { Control } from '../vm/driver.ts';
+import { type Control, LeftEmpty } from '../vm/driver.ts';
 import type { Undo } from '../volume/volumes.ts';
 import { wrongState } from './machines.ts';
 import { formatSaved, type Saved } from './saved.ts';
@@ -27,31 +27,47 @@ export interface Exchange {
   readonly signal: AbortSignal;
 }
 
-/** A running machine gives up a volume and gets what its file says now. SV-3, SV-27. */
-export class VolumeExchange {
+/** What was decided. */
+interface Plan {
+  readonly volumes: Replacement;
+  /** The machine as it will be then. */
+  readonly after: Machine;
+  readonly swap: Swap;
+}
+
+/**
+ * A running machine gives up a volume and gets what its file says now. SV-3, SV-27. Rejects with the reason, and then it
+ * has what it had unless that says otherwise.
+ */
+export async function replaceVolume(exchange: Exchange, ports: StartPorts): Promise<void> {
+  await new VolumeExchange(exchange, planOf(exchange, ports.root), ports).run();
+}
+
+/** Throws WORKLOAD_STATE with what stands against it. */
+function planOf({ machine, parsed, volume }: Exchange, root: string): Plan {
+  const volumes = replacementOf(machine.saved.machine.workload, parsed.workload, volume);
+  const after = withFile(machine.saved.machine, parsed.workload, root);
+  const swap = swapOf(machine, after, volume);
+  if (machine.state === 'paused')
+    throw wrongState(machine, 'is paused, and so its guest cannot give a volume up; resume it first');
+  return { volumes, after, swap };
+}
+
+class VolumeExchange {
   readonly #exchange: Exchange;
   readonly #ports: StartPorts;
   readonly #before: Saved;
-  readonly #volumes: Replacement;
-  readonly #machine: Machine;
-  readonly #swap: Swap;
+  readonly #plan: Plan;
   #undoFetch: Undo | undefined;
   #isSwapped = false;
 
-  /** Throws WORKLOAD_STATE with what stands against it. */
-  constructor(exchange: Exchange, ports: StartPorts) {
+  constructor(exchange: Exchange, plan: Plan, ports: StartPorts) {
     this.#exchange = exchange;
+    this.#plan = plan;
     this.#ports = ports;
-    const { machine, parsed, volume } = exchange;
-    this.#before = machine.saved;
-    this.#volumes = replacementOf(machine.saved.machine.workload, parsed.workload, volume);
-    this.#machine = withFile(machine.saved.machine, parsed.workload, ports.root);
-    this.#swap = swapOf(machine, this.#machine, volume);
-    if (machine.state === 'paused')
-      throw wrongState(machine, 'is paused, and so its guest cannot give a volume up; resume it first');
+    this.#before = exchange.machine.saved;
   }
 
-  /** Rejects with the reason, and then the machine has what it had unless that says otherwise. */
   async run(): Promise<void> {
     const { clock, say } = this.#ports;
     const { signal, tell } = this.#exchange;
@@ -75,34 +91,48 @@ export class VolumeExchange {
       lazyAllocation,
       progress: teller(tell),
     });
-    return `${this.#volumes.will.path} is there`;
+    return `${this.#plan.volumes.will.path} is there`;
   }
 
   async #change(): Promise<string> {
-    const { volume } = this.#exchange;
-    await this.#perform(this.#swap).catch((thrown: unknown) => {
-      const { code, details } =
-        thrown instanceof PxenError ? thrown : { code: 'INTERNAL' as const, details: [] };
-      const message = `${this.#exchange.machine.name}: volume ${volume}: ${messageOf(thrown)}`;
+    const { machine, signal, volume } = this.#exchange;
+    await this.#perform(this.#plan.swap, signal).catch((thrown: unknown) => {
+      const { code, details } = asPxenError(thrown);
+      const left = leftBy(thrown, this.#plan.swap);
+      if (left !== undefined) machine.left(`volume ${volume}: ${left}`);
+      const message = `${machine.name}: volume ${volume}: ${messageOf(thrown)}`;
       throw new PxenError(code, message, { details, cause: thrown });
     });
+    machine.left(undefined);
     this.#isSwapped = true;
-    return `volume ${volume} is ${this.#volumes.will.path}`;
+    return `volume ${volume} is ${this.#plan.volumes.will.path}`;
   }
 
   async #changeBack(): Promise<void> {
-    if (this.#isSwapped) await this.#perform(reversed(this.#swap));
+    if (!this.#isSwapped) return;
+    const { machine, volume } = this.#exchange;
+    const { was, will } = this.#plan.volumes;
+    try {
+      await this.#perform(reversed(this.#plan.swap));
+    } catch (thrown) {
+      // The machine has it open.
+      this.#undoFetch = undefined;
+      machine.left(
+        `volume ${volume}: it has ${will.path}, and cannot have ${was.path} back: ${messageOf(thrown)}`,
+      );
+      throw thrown;
+    }
   }
 
-  async #perform(swap: Swap): Promise<void> {
+  async #perform(swap: Swap, signal?: AbortSignal): Promise<void> {
     const { machine, request } = this.#exchange;
-    await swapper(machine.control())(swap, request.timeoutSeconds * 1000);
+    await swapper(machine.control())(swap, { patience: request.timeoutSeconds * 1000, signal });
   }
 
   /** A later agent finds the machine as it is now. */
   async #note(): Promise<undefined> {
     const { config, machine, parsed } = this.#exchange;
-    const saved = { ...this.#before, config, machine: this.#machine };
+    const saved = { ...this.#before, config, machine: this.#plan.after };
     await machine.folder.write('workload', formatSaved(saved));
     await this.#ports.volumes.taken(parsed.workload);
     machine.becomes(saved);
@@ -116,7 +146,7 @@ export class VolumeExchange {
   /** It is replaced all the same when what it had cannot be deleted: a stop tries again. */
   async #clear(): Promise<void> {
     const { parsed, tell } = this.#exchange;
-    const { was } = this.#volumes;
+    const { was } = this.#plan.volumes;
     const began = this.#ports.clock.elapsed();
     const isGone = await this.#ports.volumes.drop(parsed.workload, was).catch((thrown: unknown) => {
       this.#ports.say(`${parsed.workload.name}: ${was.path} cannot be cleared away: ${messageOf(thrown)}`);
@@ -145,7 +175,14 @@ function swapOf({ called, name, saved }: VirtualMachine, after: Machine, volume:
   );
 }
 
+/** What a swap that failed has left behind, where that is not what was there before. */
+function leftBy(thrown: unknown, { kind }: Swap): string | undefined {
+  if (thrown instanceof LeftEmpty) return 'it has nothing there now; a restart brings it back';
+  if (kind === 'medium' || asPxenError(thrown).code !== 'TIMEOUT') return undefined;
+  return 'its guest was asked to give it up, and has not yet; it goes at its next reset at the latest';
+}
+
 function swapper(control: Control): NonNullable<Control['swap']> {
-  if (control.swap) return (swap, patience) => control.swap?.(swap, patience) ?? Promise.resolve();
+  if (control.swap) return control.swap.bind(control);
   throw new PxenError('INTERNAL', 'an engine whose volumes can be replaced has no way to do it');
 }

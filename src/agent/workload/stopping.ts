@@ -90,21 +90,27 @@ function byGuest(machine: VirtualMachine, limit: number, isPaused: boolean): Way
     limit,
     ask: async () => {
       if (isPaused) await machine.control().resume();
-      await askToShutDown(machine);
+      if (!(await askAgent(machine))) await machine.control().pressPowerButton();
     },
-    askAgain: { every: PRESS_EVERY, ask: () => askToShutDown(machine) },
+    askAgain: { every: PRESS_EVERY, ask: () => askByAllMeans(machine) },
     worked: isPaused ? 'resumed the guest, and it shut down' : 'the guest shut down',
     failed: `the guest did not shut down within ${limit / 1000} s`,
   };
 }
 
-/** By its agent where that answers, for it is heard by guests that do not listen to a power button; else by that. */
-async function askToShutDown(machine: VirtualMachine): Promise<void> {
-  const isAsked = await machine.guest?.shutDown().then(
+/** Whether its agent has heard it: that is heard by guests that do not listen to a power button. */
+async function askAgent({ guest }: VirtualMachine): Promise<boolean> {
+  if (!guest) return false;
+  return guest.shutDown().then(
     () => true,
     () => false,
   );
-  if (!isAsked) await machine.control().pressPowerButton();
+}
+
+/** An agent that has heard it may be unable to do it. */
+async function askByAllMeans(machine: VirtualMachine): Promise<void> {
+  await askAgent(machine);
+  await machine.control().pressPowerButton();
 }
 
 function byEngine(machine: VirtualMachine): Way {

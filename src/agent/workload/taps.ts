@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { PxenError } from '../../base/error.ts';
 import type { Sha256 } from '../../domain/machine/genid.ts';
 import { type Machine, tapName } from '../../domain/vm/machine.ts';
-import { shapeCommand } from '../../domain/workload/shaping.ts';
+import { shapeCommand, unshapeCommand } from '../../domain/workload/shaping.ts';
 import type { Quality } from '../../domain/workload/workload.ts';
 import { type Exec, type Execution, failureOf } from '../../io/exec.ts';
 import type { Tree } from '../tree.ts';
@@ -66,6 +66,16 @@ export class Taps {
     return names;
   }
 
+  /** Puts one onto the bridge that it has now, with its quality of service; `wasShaped` is of the one before. */
+  async move(tap: Tap, wasShaped: boolean, folder: StateFolder): Promise<void> {
+    const { bridge, name, qos } = tap;
+    const run = await this.#batch('ip', [], folder, [`link set dev ${name} ${this.#joining(bridge)}`]);
+    if (failureOf(run) !== undefined) throw tapTrouble([name], 'moved', run);
+    if (qos || !wasShaped) return void (await this.shape([tap], folder));
+    const unshaped = await this.#batch('tc', [], folder, [unshapeCommand(name).slice(1).join(' ')]);
+    if (failureOf(unshaped) !== undefined) throw tapTrouble([name], 'shaped', unshaped);
+  }
+
   /** All that are there of this workload, whether its last start is known or not. Their names. */
   async remove(folder: StateFolder): Promise<string[]> {
     const names = this.#existing(folder.uuid);
@@ -98,14 +108,15 @@ export class Taps {
     });
   }
 
-  /** A bridge takes the smallest MTU of its members: a tap with the usual 1500 would spoil one with jumbo frames. */
   #making({ name, bridge }: Tap, uuid: string): string[] {
-    const mtu = this.#ports.tree.text(`${NET}/${bridge}/mtu`);
     const alias = this.#isDerived(name, uuid) ? '' : `alias ${aliasOf(uuid)} `;
-    return [
-      `tuntap add dev ${name} mode tap`,
-      `link set dev ${name} ${alias}${mtu === undefined ? '' : `mtu ${mtu} `}master ${bridge} up`,
-    ];
+    return [`tuntap add dev ${name} mode tap`, `link set dev ${name} ${alias}${this.#joining(bridge)} up`];
+  }
+
+  /** A bridge takes the smallest MTU of its members: a tap with the usual 1500 would spoil one with jumbo frames. */
+  #joining(bridge: string): string {
+    const mtu = this.#ports.tree.text(`${NET}/${bridge}/mtu`);
+    return `${mtu === undefined ? '' : `mtu ${mtu} `}master ${bridge}`;
   }
 
   async #batch(
@@ -131,7 +142,7 @@ function aliasOf(uuid: string): string {
 /** They also say which line of the batch failed, which helps nobody. */
 function tapTrouble(
   names: readonly string[],
-  done: 'made' | 'shaped' | 'removed',
+  done: 'made' | 'shaped' | 'moved' | 'removed',
   run: Execution,
 ): PxenError {
   const program = done === 'shaped' ? 'tc' : 'ip';

@@ -72,6 +72,8 @@ export class VirtualMachine {
   #finishing: Promise<void> | undefined;
   #sizes: ReadonlyMap<number, number> = new Map();
   #guestMemory: number | undefined;
+  /** What a change that failed has left behind, in one sentence. */
+  #left: string | undefined;
 
   constructor(saved: Saved, folder: StateFolder, ports: MachinePorts, damage?: string) {
     this.#saved = saved;
@@ -108,6 +110,12 @@ export class VirtualMachine {
     this.#ports.changed();
   }
 
+  /** A change has left it other than it is said to be; undefined: the next one went well. */
+  left(what: string | undefined): void {
+    this.#left = what;
+    this.#ports.changed();
+  }
+
   get name(): string {
     return this.saved.machine.workload.name;
   }
@@ -135,7 +143,8 @@ export class VirtualMachine {
       guestMemory: this.#ending ? undefined : this.#guestMemory,
       sizes: this.#sizes,
       end: this.end,
-      problem: this.#damage ?? this.#link.trouble ?? this.#serialPort?.trouble ?? this.#life.problem,
+      problem:
+        this.#damage ?? this.#link.trouble ?? this.#serialPort?.trouble ?? this.#life.problem ?? this.#left,
     });
   }
 
@@ -254,8 +263,13 @@ export class VirtualMachine {
     const taps = tapsOf(machine).map(tap => tap.name);
     const blockStats = (): Promise<unknown> => this.#link.ask(control => control.blockStats());
     await this.#meter.measure({ pid: this.#pid, taps, blockStats });
-    if (machine.workload.balloon) this.#guestMemory = await this.#link.ask(control => control.guestMemory());
+    if (machine.workload.balloon) this.#guestMemory = await this.#askBalloon();
     this.#sizes = await this.#ports.volumes.sizes(machine.workload).catch(() => new Map<number, number>());
+  }
+
+  /** An engine that refuses it while the guest boots is in no trouble. */
+  #askBalloon(): Promise<number | undefined> {
+    return this.#link.ask(control => control.guestMemory().catch(() => undefined));
   }
 
   /** Its process is gone: finds out why, and takes its interfaces away. Never rejects. */

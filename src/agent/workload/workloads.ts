@@ -5,7 +5,7 @@ import { messageOf, PxenError } from '../../base/error.ts';
 import type { WellFormed } from '../../domain/workload/judge.ts';
 import { parseWorkload } from '../../domain/workload/parse.ts';
 import { workloadError } from '../../domain/workload/problem.ts';
-import { withVolume } from '../../domain/workload/replacement.ts';
+import { partOf, withPart } from '../../domain/workload/replacement.ts';
 import type { WorkloadStatus } from '../../domain/workload/status.ts';
 import type { Workload } from '../../domain/workload/workload.ts';
 import { balloon } from './ballooning.ts';
@@ -14,7 +14,8 @@ import { isUuid } from './finding.ts';
 import { StateFolder } from './folder.ts';
 import { Jobs } from './jobs.ts';
 import { Machines, notHere, wrongState } from './machines.ts';
-import { VolumeExchange } from './replacing.ts';
+import { replaceVolume } from './replacing.ts';
+import { rewire } from './rewiring.ts';
 import { Start, type StartPorts, teller } from './starting.ts';
 import { startingStatus } from './status.ts';
 import { type Tell, tellStep } from './steps.ts';
@@ -305,16 +306,21 @@ export class Workloads {
   }
 
   async #replace({ request, signal, tell }: Errand): Promise<Done> {
-    const { uuid, volume } = request;
-    if (volume === undefined)
-      throw new PxenError('BAD_REQUEST', 'replace needs the number of a volume (volume)');
+    const { uuid } = request;
+    const part = partOf(request);
+    if (!part)
+      throw new PxenError('BAD_REQUEST', 'replace needs the number of a volume (volume) or of a NIC (nic)');
     const machine = this.#machines.living(uuid);
-    const config = withVolume(machine.saved.config, configOf(request), volume);
+    const config = withPart(machine.saved.config, configOf(request), part);
     const parsed = judged(config, uuid);
+    if ('nic' in part) {
+      await rewire({ machine, config, parsed, nic: part.nic, tell }, this.#ports);
+      return { status: machine.status() };
+    }
     this.#fetching.set(uuid, parsed.workload);
     try {
-      const exchange = { machine, config, parsed, volume, request, tell, signal };
-      await new VolumeExchange(exchange, this.#ports).run();
+      const exchange = { machine, config, parsed, volume: part.volume, request, tell, signal };
+      await replaceVolume(exchange, this.#ports);
       return { status: machine.status() };
     } finally {
       if (!signal.aborted) this.#fetching.delete(uuid);

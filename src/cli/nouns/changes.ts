@@ -1,6 +1,7 @@
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { PxenError } from '../../base/error.ts';
 import { guestMemory } from '../../domain/workload/balloon.ts';
-import { workloadRun } from '../commands/workload/run.ts';
+import { type RunOptions, workloadRun } from '../commands/workload/run.ts';
 import { type Chosen, named, ONLY, pickedBy } from './chosen.ts';
 import { examples, GUEST_SECONDS, guestSeconds, type Run } from './noun.ts';
 
@@ -29,29 +30,43 @@ export function addChanges(workload: Command, run: Run): void {
   named(
     workload
       .command('replace')
-      .description('give running machines the disk or disc that their file names now in place of the old one')
-      .requiredOption('--volume <id>', 'the number in platform.volume.<id>', volumeNumber),
+      .description('give running machines the volume, or the bridge of a NIC, that their file names now'),
   )
+    .addOption(
+      new Option('--volume <id>', 'the number in platform.volume.<id>')
+        .argParser(partNumber)
+        .conflicts('nic'),
+    )
+    .option('--nic <id>', 'the number in network.<id>', partNumber)
     .option('-n, --node <node>', ONLY)
     .option(
       '-t, --timeout <seconds>',
-      `how long the guest may take to give the old one up (default: ${GUEST_SECONDS})`,
+      `how long the guest may take to give an old volume up (default: ${GUEST_SECONDS})`,
       guestSeconds(0),
     )
     .addHelpText(
       'after',
-      examples('mesh workload replace -w web --volume 1', 'mesh workload replace -w web --volume 0 -t 60'),
-    )
-    .action((options: Chosen & { volume: number; timeout?: number }, command: Command) =>
-      run(command, context =>
-        workloadRun(context, 'replace', {
-          ...pickedBy([], options),
-          timeout: options.timeout ?? GUEST_SECONDS,
-          dryRun: false,
-          volume: options.volume,
-        }),
+      examples(
+        'mesh workload replace -w web --volume 1',
+        'mesh workload replace -w web --volume 0 -t 60',
+        'mesh workload replace -w web --nic 0',
       ),
+    )
+    .action((options: Chosen & Replaced, command: Command) =>
+      run(command, context => workloadRun(context, 'replace', replacing(options))),
     );
+}
+
+interface Replaced {
+  readonly volume?: number;
+  readonly nic?: number;
+  readonly timeout?: number;
+}
+
+function replacing({ nic, timeout = GUEST_SECONDS, volume, ...options }: Chosen & Replaced): RunOptions {
+  if (nic === undefined && volume === undefined)
+    throw new PxenError('USAGE', 'what to replace is missing: --volume or --nic, with its number');
+  return { ...pickedBy([], options), timeout, dryRun: false, nic, volume };
 }
 
 function balloonSize(text: string): number {
@@ -60,7 +75,7 @@ function balloonSize(text: string): number {
   throw new InvalidArgumentError('expected a size such as 512M or 512MiB.');
 }
 
-function volumeNumber(text: string): number {
+function partNumber(text: string): number {
   if (/^(0|[1-9]\d{0,5})$/.test(text)) return Number(text);
-  throw new InvalidArgumentError('expected the number of a volume, such as 1.');
+  throw new InvalidArgumentError('expected a number such as 1.');
 }

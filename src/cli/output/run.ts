@@ -23,8 +23,9 @@ export interface RunAbout {
   readonly dryRun: boolean;
   /** Bytes that a guest shall have; absent: it was only asked. */
   readonly memory?: number | undefined;
-  /** The volume that was replaced. */
+  /** The volume or NIC that was replaced. */
   readonly volume?: number | undefined;
+  readonly nic?: number | undefined;
   /** More than one: every line names its workload. */
   readonly several: boolean;
   /** Name of a node, for people. */
@@ -201,13 +202,16 @@ type Status = Extract<WorkloadLine, { done: unknown }>['done']['status'];
 
 /** What is another one now in a machine that goes on. */
 function changed(
-  { nodeName, verb, volume }: RunAbout,
+  { nic, nodeName, verb, volume }: RunAbout,
   { done: { status }, node, workload }: Extract<WorkloadLine, { done: unknown }>,
 ): string | undefined {
   const where = node === undefined ? '' : ` on ${nodeName(node)}`;
   const path = status?.volumes.find(({ id }) => id === volume)?.path;
   if (verb === 'replace' && path !== undefined)
     return printable(`${workload}: volume ${volume} is ${path}${where}`);
+  const bridge = status?.nics.find(({ id }) => id === nic)?.bridge;
+  if (verb === 'replace' && bridge !== undefined)
+    return printable(`${workload}: NIC ${nic} is on bridge ${bridge}${where}`);
   if (verb !== 'balloon' || status?.guestMemory === undefined) return undefined;
   const most = status.takes ? ` of ${formatBytes(status.takes.memory)}` : '';
   return printable(`${workload}: the guest has ${formatBytes(status.guestMemory)}${most}${where}`);

@@ -40,6 +40,8 @@ export interface Placer {
    * while an earlier start of it holds a place.
    */
   hold(berthing: Berthing): Held;
+  /** An admin has disabled the host: it gets nothing, and is not listened to beyond what host0 started there. */
+  isDisabled(host: MachineId): boolean;
   /** The start is over, well or not: what records and nodes say counts from now on. */
   release(uuid: string): void;
 }

@@ -34,6 +34,22 @@ export interface ImportOptions {
   readonly fallbackName: string;
 }
 
+/** What is assumed where neither the command nor the foreign configuration says it. */
+export function identityNotes(
+  { fallbackName, name, uuid }: ImportOptions,
+  saysName: boolean,
+  saysUuid: boolean,
+): Note[] {
+  return [
+    ...(name === undefined && !saysName
+      ? [{ key: 'name', text: `${fallbackName} is assumed; --name names another one` }]
+      : []),
+    ...(uuid === undefined && !saysUuid
+      ? [{ key: 'uuid', text: 'it is made of the name; --uuid names another one' }]
+      : []),
+  ];
+}
+
 export interface Imported {
   readonly workload: ParsedWorkload['workload'];
   readonly problems: readonly Diagnostic[];
@@ -46,6 +62,13 @@ export interface Imported {
  * they complain of is told at its place in the foreign configuration.
  */
 export function finishDraft(draft: Draft, file: string): Imported {
+  // Of a text that is none of its format nothing more can be said.
+  if (draft.settings.length === 0 && draft.problems.length > 0)
+    return {
+      workload: undefined,
+      problems: draft.problems.map(problem => ({ file, ...problem })),
+      notes: [],
+    };
   const odd = draft.settings.flatMap(oddText);
   const settings = draft.settings.filter(setting => oddText(setting).length === 0);
   const parsed = parseWorkload(settings.map(({ key, value }) => `${key}=${value}\n`).join(''), file);

@@ -81,13 +81,24 @@ function placedHost<T extends Named>(workload: string, placement: string, hosts:
 
 /**
  * Why it must not be started on this node: it runs, or may run, on another one. Two machines with one disk and one
- * address do more harm than none. Whether it runs on this very node, its agent knows best.
+ * address do more harm than none. Whether it runs on this very node, its agent knows best. `isIgnored`: hosts whose word
+ * does not count for what was not started there, since a node may say anything.
  */
-export function startConflict(name: string, to: Host, situation: Situation): PxenError | undefined {
-  const elsewhere = situation.sights.filter(({ host, status }) => host.id !== to.id && isAlive(status));
-  const running = elsewhere.find(({ host }) => isThere(host));
-  if (running) return runsElsewhere(name, running);
+export function startConflict(
+  name: string,
+  to: Host,
+  situation: Situation,
+  isIgnored: (host: Host['id']) => boolean,
+): PxenError | undefined {
   const { host, record, returning } = situation;
+  const running = situation.sights.find(
+    sight =>
+      sight.host.id !== to.id &&
+      isThere(sight.host) &&
+      isAlive(sight.status) &&
+      (sight.host.id === record?.node || !isIgnored(sight.host.id)),
+  );
+  if (running) return runsElsewhere(name, running, record);
   if (record?.desired !== 'running' || record.node === to.id) return undefined;
   const place = host ? called(host) : record.node;
   if (returning)
@@ -104,14 +115,20 @@ export function startConflict(name: string, to: Host, situation: Situation): Pxe
   });
 }
 
-function runsElsewhere(name: string, { host, status }: Sight): PxenError {
+function runsElsewhere(name: string, { host, status }: Sight, record: Situation['record']): PxenError {
   const state = status.state === 'running' ? 'runs already' : `is ${status.state}`;
-  return refusal(`${name} ${state} on ${called(host)}`, name, host.id);
+  const doubt = `host0 did not start it there; if that cannot be, its word counts no more once it is disabled: mesh host set-state ${host.id} disabled`;
+  return refusal(
+    `${name} ${state} on ${called(host)}`,
+    name,
+    host.id,
+    record?.node === host.id ? [] : [doubt],
+  );
 }
 
 /** With the node: without -n, a stop goes where it should run, and that may be another one. */
-function refusal(message: string, name: string, node: Host['id']): PxenError {
+function refusal(message: string, name: string, node: Host['id'], more: readonly string[] = []): PxenError {
   return new PxenError('WORKLOAD_STATE', message, {
-    details: [`stop it there first: mesh workload stop -w ${name} -n ${node}`],
+    details: [`stop it there first: mesh workload stop -w ${name} -n ${node}`, ...more],
   });
 }

@@ -1,6 +1,6 @@
 import { type Cidr, type Ipv4, parseCidr, parseIpv4 } from '../../base/ipv4.ts';
 import { STATE_FILES } from '../vm/statefiles.ts';
-import { matching, path, type Read, volumePath, wholeNumber } from './values.ts';
+import { matching, path, pathForFiles, type Read, wholeNumber } from './values.ts';
 
 /** A file or folder of the node that is only read. */
 export const anyPath: Read<string> = path;
@@ -51,7 +51,9 @@ const TAKEN: readonly string[] = Object.values(STATE_FILES);
 export const socketPath: Read<string> = text => {
   if (!text.includes('/')) return socketName(text);
   // Sockets belong there, and nothing that is kept over a boot.
-  const reading = text.startsWith('/run/') ? path(text) : volumePath(text);
+  const reading = text.startsWith('/run/')
+    ? path(text)
+    : pathForFiles(text, 'the socket is made and deleted');
   if ('value' in reading && new TextEncoder().encode(text).length > LONGEST_SOCKET)
     return { expected: `a path of at most ${LONGEST_SOCKET} bytes` };
   return reading;

@@ -87,15 +87,22 @@ const SYSTEM_FOLDERS = [
   '/usr',
 ];
 
-export const volumePath: Read<string> = text => {
+/** The marker that says whose a volume is, and where a file grows until it is whole. */
+const OWN_NAME = /\.pxen$|\.pxen-part[^/]*$/;
+
+export const volumePath: Read<string> = text => pathForFiles(text, 'volumes are written and deleted');
+
+/** A path where pxen may make a file and delete it. `because` it does what, as the end of a sentence. */
+export function pathForFiles(text: string, because: string): ReturnType<Read<string>> {
   const inside = (folder: string): boolean => text === folder || text.startsWith(`${folder}/`);
   const system = SYSTEM_FOLDERS.find(inside);
-  if (system !== undefined)
-    return { expected: `a path outside of ${system}, because volumes are written and deleted` };
+  if (system !== undefined) return { expected: `a path outside of ${system}, because ${because}` };
   if (inside(WORKLOADS_FOLDER))
     return { expected: `a path outside of ${WORKLOADS_FOLDER}, where the state of workloads is kept` };
+  if (OWN_NAME.test(text))
+    return { expected: 'a name without .pxen or .pxen-part at its end, pxen has such files beside volumes' };
   return path(text);
-};
+}
 
 /** What begins with a scheme is judged as a URL, the rest as a path. */
 export const source: Read<string> = text => {

@@ -44,8 +44,8 @@ const recordSchema = z.object({
 type PartRecord = z.infer<typeof recordSchema>;
 
 const BLOCK = 1 << 20;
-/** Longest file name of Linux is 255 bytes; the names made here are 21 longer. */
-const LONGEST_NAME = 230;
+/** Longest file name of Linux is 255 bytes; the names made here, and before them by `writeAtomic`, are 57 longer. */
+const LONGEST_NAME = 198;
 
 /** Where a file grows until it is whole, and what is known of it: hidden, so no server gives it out. */
 export function partPaths(to: string): { part: string; record: string } {

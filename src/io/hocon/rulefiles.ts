@@ -1,4 +1,4 @@
-import { readdirSync, statSync } from 'node:fs';
+import { lstatSync, readdirSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import type { Diagnostic } from '../../base/diagnostic.ts';
 import { messageOf, systemCode } from '../../base/error.ts';
@@ -68,10 +68,9 @@ export class RuleFolder implements RuleFiles {
       const realm = dirname(path).endsWith(REALMS_FOLDER) ? basename(path, '.conf') : undefined;
       return { path, rules: problems.length === 0 ? { root, realm } : undefined, problems, files };
     } catch (error) {
-      const problems =
-        stampOf(path) === undefined
-          ? []
-          : [{ file: path, key: 'file', expected: `a file that can be read: ${messageOf(error)}` }];
+      const problems = !isListed(path)
+        ? []
+        : [{ file: path, key: 'file', expected: `a file that can be read: ${messageOf(error)}` }];
       return { path, problems, files };
     }
   }
@@ -111,6 +110,11 @@ function confFiles(folder: string): { names: readonly string[]; problems: readon
     const expected = `a folder that can be listed: ${messageOf(error)}`;
     return { names: [], problems: [{ file: folder, key: 'realms', expected }] };
   }
+}
+
+/** Also a link that leads nowhere: somebody meant something by it. */
+function isListed(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
 }
 
 /** Milliseconds in which a file may be written once more without a trace: the clock of a file system has steps. */

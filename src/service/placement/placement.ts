@@ -10,7 +10,7 @@ import { type Ledger, snapshotOf } from '../../domain/placement/ledger.ts';
 import type { Berthing, Decision, Held, Placer } from '../../domain/placement/placer.ts';
 import { planning } from '../../domain/placement/plan.ts';
 import { REALM_DEFAULTS } from '../../domain/placement/realm.ts';
-import { isLibvirt, type Roster, rosterOf } from '../../domain/placement/roster.ts';
+import { isLibvirt, type Roster, type RosterHost, rosterOf } from '../../domain/placement/roster.ts';
 import type { RuleFiles } from '../../domain/placement/rulefiles.ts';
 import type { HostStore } from '../../domain/placement/setting.ts';
 import type { PlacementRequest } from '../../domain/placement/snapshot.ts';
@@ -111,14 +111,17 @@ export class Placement implements Service, Placer {
    */
   async removeHost(name: string): Promise<{ removed: string }> {
     const host = knownHost(name, this.#roster().hosts);
-    const left = this.#placements.ledger().filter(each => each.host === host.id);
-    if (host.uri !== undefined && left.length > 0)
-      throw new PxenError('CONFLICT', `${host.name} still has workloads: ${namesOf(left)}`, {
-        details: [`let it take no new ones, and stop those: mesh host drain ${host.name}`],
-      });
-    await this.#table.remove(host.id);
+    await this.#table.remove(host.id, () => this.#refuseInUse(host));
     this.#p.log.info('placement', `host ${host.name} was removed`, { host: host.name });
     return { removed: host.name };
+  }
+
+  #refuseInUse({ id, name, uri }: RosterHost): void {
+    const left = uri === undefined ? [] : this.#placements.ledger().filter(({ host }) => host === id);
+    if (left.length > 0)
+      throw new PxenError('CONFLICT', `${name} still has workloads: ${namesOf(left)}`, {
+        details: [`let it take no new ones, and stop those: mesh host drain ${name}`],
+      });
   }
 
   /** A node that is gone for good takes along what was said of it. */
@@ -143,7 +146,10 @@ export class Placement implements Service, Placer {
     refuseTwice(berthings);
     const roster = this.#roster();
     const ledger = this.#placements.ledger();
-    const requests = berthings.map(berthing => plannedRequest(berthing, roster, ledger));
+    const places = Map.groupBy(ledger, ({ workload }) => workload);
+    const requests = berthings.map(berthing =>
+      plannedRequest(berthing, roster, places.get(berthing.workload.uuid) ?? []),
+    );
     const uuids = new Set(berthings.map(({ workload }) => workload.uuid));
     const others = ledger.filter(each => !uuids.has(each.workload));
     const slices = planning(snapshotOf(roster.rules, settled(roster.hosts, others), others), requests);
@@ -156,6 +162,10 @@ export class Placement implements Service, Placer {
 
   tallies(): Tallies {
     return tallies(this.#roster().hosts, this.#placements.ledger());
+  }
+
+  isDisabled(host: MachineId): boolean {
+    return this.#table.of(host)?.state === 'disabled';
   }
 
   /** Whether libvirt controls the host of this id. */
@@ -191,11 +201,10 @@ function refuseTwice(berthings: readonly Berthing[]): void {
   }
 }
 
-/** That some host says it runs a workload binds nothing: only the one that it was started on does. */
-function plannedRequest(berthing: Berthing, roster: Roster, ledger: Ledger): PlacementRequest {
-  const { request } = wishOf(berthing, roster, ledger);
-  const { last, workload } = berthing;
-  const now = ledger.find(each => each.workload === workload.uuid && each.host === last);
+/** That some host says it runs a workload binds nothing: only that host0 starts it there, or did. */
+function plannedRequest(berthing: Berthing, roster: Roster, places: Ledger): PlacementRequest {
+  const { request } = wishOf(berthing, roster, places);
+  const now = places.find(({ host, state }) => host === berthing.last || state === 'reserved');
   const home = now && roster.hosts.find(host => host.id === now.host);
   return home && request.node === undefined ? { ...request, node: home.name, stays: true } : request;
 }

@@ -39,7 +39,7 @@ interface Berth {
 }
 
 /** Chooses hosts, and holds places while a start is under way. */
-export class Placements implements Placer {
+export class Placements implements Omit<Placer, 'isDisabled'> {
   readonly #p: PlacementsPorts;
   readonly #reserved = new Map<string, Commitment>();
 

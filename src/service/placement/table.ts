@@ -55,8 +55,17 @@ export class HostTable {
 
   /** Durable when it resolves. Rejects with NOT_FOUND, CONFLICT or BAD_REQUEST, and then nothing has changed. */
   change(name: string, change: HostChange, now: () => Standing): Promise<MachineId> {
-    // One after the other: of two who add the same host, one is told.
-    const mine = this.#last.then(() => this.#change(name, change, now()));
+    return this.#inTurn(() => this.#change(name, change, now()));
+  }
+
+  /** Durable when it resolves. Rejects with what `check` throws, which is asked at the last moment. */
+  remove(id: MachineId, check: () => void = () => {}): Promise<void> {
+    return this.#inTurn(() => this.#remove(id, check));
+  }
+
+  /** One after the other: of two who add the same host, one is told. */
+  #inTurn<T>(act: () => Promise<T>): Promise<T> {
+    const mine = this.#last.then(act);
     this.#last = mine.catch(() => {});
     return mine;
   }
@@ -73,10 +82,18 @@ export class HostTable {
     return after.id;
   }
 
-  async remove(id: MachineId): Promise<void> {
-    if (!this.#all.has(id)) return;
-    await this.#written(this.#store.remove(id));
+  async #remove(id: MachineId, check: () => void): Promise<void> {
+    const before = this.#all.get(id);
+    if (!before) return;
+    check();
+    // From now on nothing is placed there.
     this.#all.delete(id);
+    try {
+      await this.#written(this.#store.remove(id));
+    } catch (error) {
+      this.#all.set(id, before);
+      throw error;
+    }
   }
 
   #fresh(name: string, { uri }: SettingChange, hosts: readonly RosterHost[]): HostSetting {

@@ -117,7 +117,7 @@ export class Command {
     config: StartedFile | undefined,
     { decision, held, host, workload, would }: Berth,
   ): Promise<Task> {
-    const { dryRun, memory, timeoutSeconds, verb, volume } = this.#request;
+    const { dryRun, memory, nic, timeoutSeconds, verb, volume } = this.#request;
     if (decision) {
       const placement = placementView(name, decision);
       await this.#caller.onLine({ workload: name, node: decision.node, placement });
@@ -126,7 +126,7 @@ export class Command {
     const autostart = file?.workload?.autostart ?? situation.record?.autostart ?? true;
     return {
       ...{ verb, name, uuid, host, config, autostart, timeoutSeconds, dryRun, held, would, workload },
-      ...{ memory, volume },
+      ...{ memory, nic, volume },
       // Only an unreadable file has no uuid, and such a workload is on no node.
       otherUuids: config ? otherUuids(entries, uuid) : [],
       isLast: file === undefined,
@@ -155,7 +155,14 @@ export class Command {
   }
 
   #refuseConflict({ host, name, uuid, verb }: Task): void {
-    const conflict = INTENT[verb] === 'start' && startConflict(name, host, this.#d.scene.situation(uuid));
+    if (INTENT[verb] !== 'start') return;
+    const { placer, scene } = this.#d;
+    // While it waited its turn, others of this request may have started for minutes.
+    if (placer.isDisabled(host.id))
+      throw new PxenError('PLACEMENT_REFUSED', `${name}: ${called(host)} cannot take it`, {
+        details: ['it was disabled meanwhile'],
+      });
+    const conflict = startConflict(name, host, scene.situation(uuid), id => placer.isDisabled(id));
     if (conflict) throw conflict;
   }
 

@@ -9,7 +9,7 @@ import type { AccelPolicy } from '../../domain/workload/facts.ts';
 import { called, type Host } from '../../domain/workload/host.ts';
 import { withRealmTerms } from '../../domain/workload/realm-terms.ts';
 import type { StartedFile, WorkloadRecord } from '../../domain/workload/record.ts';
-import { withVolume } from '../../domain/workload/replacement.ts';
+import { partOf, withPart } from '../../domain/workload/replacement.ts';
 import type { Workload } from '../../domain/workload/workload.ts';
 import type { Agents } from './agents.ts';
 import type { Records } from './records.ts';
@@ -36,6 +36,7 @@ export interface Task {
   /** Of balloon and of replace, see agentRunSchema. */
   readonly memory?: number | undefined;
   readonly volume?: number | undefined;
+  readonly nic?: number | undefined;
   readonly timeoutSeconds: number;
   readonly dryRun: boolean;
   /** Its file is gone: after a stop there is nothing to remember. */
@@ -169,14 +170,21 @@ export class Verbs {
   async #tooLate({ host, ...task }: Task, { id, registrationTimeout }: Realm): Promise<PxenError> {
     const stop = this.#request({ ...task, host, verb: 'stop', config: undefined, timeoutSeconds: 0 });
     const limit = new Silence(this.#clock, CALLING_OFF, '', NEVER);
-    await this.#agents
+    const answer = await this.#agents
       .run(host, stop, () => {}, limit.signal)
-      .catch(() => {})
+      .catch(() => undefined)
       .finally(() => limit.over());
+    const isOff = answer !== undefined && !('unsent' in answer);
     return new PxenError(
       'TIMEOUT',
       `${task.name}: ${called(host)} did not confirm its start within ${registrationTimeout / 1000} s, which is the registration-timeout of realm ${id}`,
-      { details: ['it was called off'] },
+      {
+        details: [
+          isOff
+            ? 'it was called off'
+            : `it could not be called off; should it come up all the same: mesh workload stop -w ${task.name}`,
+        ],
+      },
     );
   }
 
@@ -192,6 +200,7 @@ export class Verbs {
     workload,
     memory,
     volume,
+    nic,
   }: Task): AgentRun {
     const { devices = [], realm } = held ?? would ?? {};
     const common = {
@@ -204,6 +213,7 @@ export class Verbs {
       dryRun,
       memory,
       volume,
+      nic,
       ...(realm && { lazyAllocation: realm.drives.lazyAllocation }),
     };
     if (!config) return common;
@@ -246,18 +256,19 @@ export class Verbs {
       await this.#records.save(up);
       this.#registering.watch(up);
     }
-    if (verb === 'replace') await this.#noteVolume(task);
+    if (verb === 'replace') await this.#notePart(task);
     if (INTENT[verb] === 'stop' && meant && isLast) await this.#records.remove(uuid);
     if (verb !== 'download') this.#sightings.learned(host.id, uuid, status);
   }
 
   /** When its node reboots, it comes back with what it has now. */
-  async #noteVolume(task: Task): Promise<void> {
-    const { config, host, uuid, volume } = task;
+  async #notePart(task: Task): Promise<void> {
+    const { config, host, uuid } = task;
+    const part = partOf(task);
     const record = this.#records.get(uuid);
-    if (!config || volume === undefined || record?.node !== host.id) return;
+    if (!config || !part || record?.node !== host.id) return;
     const disksOn = disksOf(task) ?? record.disksOn;
-    await this.#records.save({ ...record, config: withVolume(record.config, config, volume), disksOn });
+    await this.#records.save({ ...record, config: withPart(record.config, config, part), disksOn });
   }
 
   /** It did not happen. That an admin wants something stopped is remembered all the same. */

@@ -76,6 +76,12 @@ describe('workloads complete', () => {
       ['web-1', 'web-2'],
     ],
     [['mesh', 'workload', 'stop', '-t', 'w'], []],
+    [['mesh', 'workload', 'balloon', 'w'], []],
+    [['mesh', 'workload', 'replace', '--vo'], ['--volume']],
+    [
+      ['mesh', 'workload', 'replace', '--volume', '1', '-w', 'we'],
+      ['web-1', 'web-2'],
+    ],
     [['mesh', 'workload', 'validate', 'w'], []],
     [
       ['mesh', 'workload', 'sta'],

@@ -24,8 +24,9 @@ export interface RunOptions {
   readonly dryRun: boolean;
   /** Of balloon: bytes. */
   readonly memory?: number | undefined;
-  /** Of replace: number of a volume. */
+  /** Of replace: number of a volume, or of a NIC. */
   readonly volume?: number | undefined;
+  readonly nic?: number | undefined;
 }
 
 /** What may pass without a word from pxend beyond the time of the guest: a node checks a big file, milliseconds. */
@@ -37,7 +38,7 @@ export async function workloadRun(context: Context, verb: Verb, options: RunOpti
   const place = options.node === undefined ? undefined : await findPlace(context, nodes, options.node);
   const names = aimed(context, verb, choose(known, options.workloads), place);
   if (names.length === 0) return 0;
-  const { dryRun, memory, timeout: timeoutSeconds, volume } = options;
+  const { dryRun, memory, nic, timeout: timeoutSeconds, volume } = options;
   const body: WorkloadRun = {
     verb,
     workloads: names,
@@ -46,10 +47,11 @@ export async function workloadRun(context: Context, verb: Verb, options: RunOpti
     ...(place && { node: place.id }),
     ...(memory !== undefined && { memory }),
     ...(volume !== undefined && { volume }),
+    ...(nic !== undefined && { nic }),
   };
   const places = place ? [place, ...nodes] : nodes;
   const nodeName = (id: string): string => places.find(known => known.id === id)?.name ?? id;
-  const about = { verb, dryRun, memory, volume, several: names.length > 1, nodeName };
+  const about = { verb, dryRun, memory, nic, volume, several: names.length > 1, nodeName };
   return runAndShow(context, [body], about);
 }
 

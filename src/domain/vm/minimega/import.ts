@@ -3,7 +3,13 @@ import { parseMac } from '../../../base/mac.ts';
 import { nicMac } from '../../workload/mac.ts';
 import { rfcUuid } from '../../workload/rfcuuid.ts';
 import { formatMemory, interfaceName } from '../../workload/values.ts';
-import type { Draft, DraftProblem, DraftSetting, ImportOptions } from '../draft.ts';
+import {
+  type Draft,
+  type DraftProblem,
+  type DraftSetting,
+  type ImportOptions,
+  identityNotes,
+} from '../draft.ts';
 import type { Note } from '../exchange.ts';
 import { type JsonPlace, readJson } from '../foreign-json.ts';
 import { numbered } from '../numbering.ts';
@@ -66,6 +72,7 @@ class Drafting {
     this.#uuid = uuid ?? vm.get('uuid')?.text() ?? rfcUuid(this.#name, sha1);
     this.#set('name', this.#name, 'vm.name');
     this.#set('uuid', this.#uuid, 'vm.uuid');
+    this.#notes.push(...identityNotes(this.#options, vm.has('name'), vm.has('uuid')));
   }
 
   /** FW-3 to FW-6. */

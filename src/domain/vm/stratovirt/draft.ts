@@ -3,7 +3,13 @@ import { parseMac } from '../../../base/mac.ts';
 import { nicMac } from '../../workload/mac.ts';
 import { rfcUuid } from '../../workload/rfcuuid.ts';
 import { formatMemory } from '../../workload/values.ts';
-import type { Draft, DraftProblem, DraftSetting, ImportOptions } from '../draft.ts';
+import {
+  type Draft,
+  type DraftProblem,
+  type DraftSetting,
+  type ImportOptions,
+  identityNotes,
+} from '../draft.ts';
 import type { Note } from '../exchange.ts';
 import { tapName } from '../machine.ts';
 import { type Numbered, numbered } from '../numbering.ts';
@@ -54,6 +60,7 @@ class Drafting {
   draft(): Draft {
     this.#set('name', this.#name);
     this.#set('uuid', { text: this.#uuid, from: 'uuid' });
+    this.#notes.push(...identityNotes(this.#options, this.#config.machine.name !== undefined, false));
     this.#set('platform.engine', { text: 'stratovirt', from: 'platform.engine' });
     this.#machine();
     this.#drives();

@@ -22,7 +22,12 @@ interface Ended {
 }
 
 /** `refuse` says why it refuses a command; `gone` is the look at which the disk has gone. */
-async function swapped(swap: Swap, refuse: Answer = () => undefined, gone = 1): Promise<Ended> {
+async function swapped(
+  swap: Swap,
+  refuse: Answer = () => undefined,
+  gone = 1,
+  signal?: AbortSignal,
+): Promise<Ended> {
   const heard: string[] = [];
   let looks = 0;
   const ask: Ask = async (command, args = {}) => {
@@ -41,7 +46,7 @@ async function swapped(swap: Swap, refuse: Answer = () => undefined, gone = 1): 
     return {};
   };
   try {
-    await swapVolume(swap, { ask, clock: fastClock(100), patience: 1000 });
+    await swapVolume(swap, { ask, clock: fastClock(100), patience: 1000, signal });
     return { heard };
   } catch (thrown) {
     if (!(thrown instanceof PxenError)) throw thrown;
@@ -83,6 +88,13 @@ describe('a disk', () => {
         'QEMU has asked the guest and takes the disk away at its next reset at the latest: try again, or restart the workload',
       ],
     });
+  });
+
+  test('is waited for no longer when that is called off', async () => {
+    const calledOff = new AbortController();
+    const waiting = swapped(DISK, undefined, 1000, calledOff.signal);
+    calledOff.abort(new PxenError('WORKLOAD_STATE', 'called off'));
+    expect(await waiting).toEqual({ heard: [OUT], error: 'WORKLOAD_STATE: called off', details: [] });
   });
 
   test('comes back when the other one cannot be opened', async () => {
@@ -130,7 +142,10 @@ describe('a disc', () => {
   });
 
   test('that stays locked stays', async () => {
-    const { details, error } = await swapped(DISC, () => "Device 'vol0' is locked");
+    const { details, error } = await swapped(
+      DISC,
+      () => "Device 'vol0' is locked and force was not specified",
+    );
     expect([error, details]).toEqual([
       'TIMEOUT: its guest did not give the disc up within 1 s; it keeps it',
       ['a disc that is mounted is locked: unmount it in the guest, then try again'],

@@ -363,6 +363,31 @@ describe('release', () => {
   });
 });
 
+describe('drop', () => {
+  test('deletes an ephemeral volume of a machine that runs on; the last one that has it', async () => {
+    const [a, b] = [fetched('a'), fetched('b')];
+    for (const workload of [a, b]) await ensure(workload);
+    const dropped = (workload: Workload): Promise<boolean[]> =>
+      Promise.all(workload.volumes.map(volume => volumes.drop(workload, volume)));
+    expect([await dropped(a), exists('/v/x.iso')]).toEqual([[false], true]);
+    expect([await dropped(b), exists('/v/x.iso')]).toEqual([[true], false]);
+    expect([await volumes.release(a), await volumes.release(b)]).toEqual([[], []]);
+  });
+
+  test('leaves a persistent one, which its workload may have again', async () => {
+    const workload = fetched('a', { ephemeral: false });
+    await ensure(workload);
+    for (const volume of workload.volumes) expect(await volumes.drop(workload, volume)).toBe(false);
+    expect(exists('/v/x.iso')).toBe(true);
+    await expect(ensure(workload)).resolves.toBeDefined();
+    expect(await failure(ensure(fetched('b')))).toEqual([
+      'WORKLOAD_INVALID',
+      'b: 1 problem',
+      expect.stringContaining('belongs to the workload'),
+    ]);
+  });
+});
+
 describe('ownership (X-2)', () => {
   const persistent = (): Workload => fetched('a', { ephemeral: false, type: 'qcow2', writable: true });
   beforeEach(() => {
@@ -414,6 +439,15 @@ describe('ownership (X-2)', () => {
     ];
     await ensure(persistent());
     expect(JSON.parse(marker)).toEqual({ uuid: 'uuid-a', source: server.url().href, ephemeral: false });
+  });
+
+  test.each([200, 225, 255])('a name of %i bytes has one, too', async length => {
+    const long = { path: `/v/${'n'.repeat(length)}`, type: 'qcow2', ephemeral: false } as const;
+    await ensure(fetched('a', long));
+    rmSync(join(root, 'tmp'), { recursive: true });
+    volumes = await agent();
+    await ensure(fetched('a', long));
+    expect([list('/v').length, server.asked.length]).toEqual([2, 1]);
   });
 
   test('a marker whose file is gone counts for nothing', async () => {

@@ -108,6 +108,18 @@ describe('a guest with an agent', () => {
     expect(node.qemu.heard).toContain('system_powerdown');
   });
 
+  test('that hears it and does nothing has its power button pressed five seconds later', async () => {
+    await command('start');
+    let asked = 0;
+    guest.reply = ({ execute }) => {
+      if (execute === 'guest-shutdown' && ++asked === 1)
+        expect(node.qemu.heard).not.toContain('system_powerdown');
+      return { return: {} };
+    };
+    expect((await command('soft-stop'))[0]).toBe('shutdown: the guest shut down');
+    expect([asked, node.qemu.heard.includes('system_powerdown')]).toEqual([2, true]);
+  });
+
   test('is let go when its virtual machine is gone', async () => {
     await command('start');
     await until(() => guest.isConnected);

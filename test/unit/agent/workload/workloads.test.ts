@@ -41,6 +41,17 @@ async function pass(milliseconds: number): Promise<void> {
   await settle();
 }
 
+/** Time passes until it comes to its end, also where it waits for the disk first. */
+async function patiently<T>(work: Promise<T>): Promise<T> {
+  let isOver = false;
+  const end = (): void => {
+    isOver = true;
+  };
+  work.then(end, end);
+  while (!isOver) await pass(50);
+  return work;
+}
+
 /** The clock stands still while what needs the disk comes to its end. */
 async function until(condition: () => boolean): Promise<void> {
   const deadline = performance.now() + 5000;
@@ -557,9 +568,7 @@ describe('replace', () => {
     await command('start');
     const before = resolved();
     node.qemu.keepsMedium = true;
-    const asked = replace({ timeoutSeconds: 1 });
-    await pass(2000);
-    expect(await asked).toMatchObject({
+    expect(await patiently(replace({ timeoutSeconds: 1 }))).toMatchObject({
       lines: ['fetch: /v/new.iso is there'],
       error: 'TIMEOUT: web: volume 0: its guest did not give the disc up within 1 s; it keeps it',
     });
@@ -581,6 +590,21 @@ describe('replace', () => {
     ]);
   });
 
+  test('what cannot even be put back is told of, and its file stays', async () => {
+    await command('start');
+    node.qemu.keepsNext = true;
+    node.volumes.taken = async () => {
+      throw new PxenError('NO_SPACE', 'volumes.json: the file system is full');
+    };
+    expect((await patiently(replace({ timeoutSeconds: 1 }))).error).toBe(
+      'NO_SPACE: volumes.json: the file system is full',
+    );
+    expect(status()?.problem).toBe(
+      'volume 0: it has /v/new.iso, and cannot have /v/web.iso back: its guest did not give the disc up within 1 s; it keeps it',
+    );
+    expect(node.volumes.log.slice(2)).toEqual(['ensure web']);
+  });
+
   test('is called off by a stop while it fetches', async () => {
     await command('start');
     node.volumes.fetch = ({ signal }) =>
@@ -596,7 +620,7 @@ describe('replace', () => {
     [
       'without a number',
       () => replace({ volume: undefined }),
-      'BAD_REQUEST: replace needs the number of a volume (volume)',
+      'BAD_REQUEST: replace needs the number of a volume (volume) or of a NIC (nic)',
       [],
     ],
     [
@@ -630,6 +654,51 @@ describe('replace', () => {
     await command('start');
     expect(await act()).toEqual({ lines: [], error, details });
     expect(node.volumes.log.slice(2)).toEqual([]);
+  });
+
+  test('puts a NIC onto another bridge, which a later agent knows', async () => {
+    node.write('sys/class/net/br1/mtu', '1400\n');
+    await command('start');
+    const [tap = ''] = taps();
+    node.ip.length = 0;
+    const wired = (bridge: string, more = ''): Promise<Told> =>
+      command('replace', { config: { file: 'f', text: `${FILE.replace('br0', bridge)}${more}` }, nic: 0 });
+    const { lines, status: told } = await wired('br1', 'network.0.qos.delay=20\n');
+    expect([lines, told?.nics]).toMatchObject([
+      [`move: ${tap} on br1`],
+      [{ bridge: 'br1', tap, qos: { delay: 20_000 } }],
+    ]);
+    expect(node.ip.filter(Boolean)).toEqual([
+      `link set dev ${tap} mtu 1400 master br1`,
+      `qdisc replace root dev ${tap} netem delay 20ms`,
+    ]);
+    expect((await wired('br9')).details).toEqual([
+      expect.stringMatching(/network\.0\.bridge: got "br9", expected a bridge that is in/),
+    ]);
+    await workloads.stop();
+    workloads = new Workloads(node.ports());
+    workloads.start();
+    expect(status()?.nics).toMatchObject([{ bridge: 'br1', qos: { delay: 20_000 } }]);
+    node.ip.length = 0;
+    expect((await wired('br0')).status?.nics).toEqual([
+      { id: 0, mac: expect.any(String), bridge: 'br0', tap },
+    ]);
+    expect(node.ip.filter(Boolean)).toEqual([
+      `link set dev ${tap} mtu 9000 master br0`,
+      `qdisc del dev ${tap} root`,
+    ]);
+  });
+
+  test('a NIC that cannot move is where it was', async () => {
+    node.write('sys/class/net/br1/mtu', '1400\n');
+    await command('start');
+    const [tap = ''] = taps();
+    const before = resolved();
+    node.ipRefuses = /master br1/;
+    const asked = { config: { file: 'f', text: FILE.replace('br0', 'br1') }, nic: 0 };
+    expect((await command('replace', asked)).error).toMatch(/^WORKLOAD_FAILED: px.*: cannot be moved: ip: /);
+    expect([resolved(), status()?.nics[0]?.bridge]).toEqual([before, 'br0']);
+    expect(node.ip.filter(Boolean).at(-1)).toBe(`link set dev ${tap} mtu 9000 master br0`);
   });
 
   test('an engine that cannot do it says what can', async () => {

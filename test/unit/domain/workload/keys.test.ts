@@ -97,6 +97,7 @@ const FILTER =
 const outside = (folder: string): string =>
   `a path outside of ${folder}, because volumes are written and deleted`;
 const STATE = 'a path outside of /tmp/pxen, where the state of workloads is kept';
+const OWN_NAME = 'a name without .pxen or .pxen-part at its end, pxen has such files beside volumes';
 
 /** Of every key: values that are well, and values that are not, with what was expected. */
 const CASES: Readonly<
@@ -224,6 +225,9 @@ const CASES: Readonly<
       ['/sbin/init', outside('/sbin')],
       ['/sys/a', outside('/sys')],
       ['/usr/share/a.iso', outside('/usr')],
+      ['/srv/a.img.pxen', OWN_NAME],
+      ['/srv/.a.img.pxen-part', OWN_NAME],
+      ['/srv/.a.img.pxen-part.raw', OWN_NAME],
       ['/tmp/pxen', STATE],
       ['/tmp/pxen/u1/disk.qcow2', STATE],
     ],
@@ -635,7 +639,8 @@ const CASES: Readonly<
       ['qmp.sock', 'another name, pxen has a file of this name there'],
       ['serial.log', 'another name, pxen has a file of this name there'],
       ['a/b', ABSOLUTE],
-      ['/etc/passwd', outside('/etc')],
+      ['/etc/passwd', 'a path outside of /etc, because the socket is made and deleted'],
+      ['/srv/a.img.pxen', OWN_NAME],
       ['/run/../etc/passwd', 'a path without ".." in it'],
       ['/tmp/pxen/u2/qmp.sock', STATE],
       [`/${'s'.repeat(107)}`, 'a path of at most 107 bytes'],

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { PxenError } from '../../../../src/base/error.ts';
-import { replacementOf, withVolume } from '../../../../src/domain/workload/replacement.ts';
+import { partOf, replacementOf, rewired, withPart } from '../../../../src/domain/workload/replacement.ts';
 import { LEAST, well } from './config.ts';
 
 const file = (text: string) => ({ file: 'f', text });
@@ -31,7 +31,7 @@ describe('the file of a machine that gets another volume', () => {
       `${LEAST}platform.volume.01.x=\nplatform.volume.00=\n\ufeff  platform.volume.0.path=/z\n`,
     ],
   ])('%s', (_, started, wanted, merged) =>
-    expect(withVolume(file(started), file(wanted), 0)).toEqual(file(merged)),
+    expect(withPart(file(started), file(wanted), { volume: 0 })).toEqual(file(merged)),
   );
 
   test('is the same when it is made of itself and the new file again', () => {
@@ -40,8 +40,8 @@ describe('the file of a machine that gets another volume', () => {
       .map(lines => lines.join('\n'));
     fc.assert(
       fc.property(text, text, (started, wanted) => {
-        const once = withVolume(file(started), file(wanted), 0);
-        expect(withVolume(once, file(wanted), 0)).toEqual(once);
+        const once = withPart(file(started), file(wanted), { volume: 0 });
+        expect(withPart(once, file(wanted), { volume: 0 })).toEqual(once);
       }),
     );
   });
@@ -110,4 +110,68 @@ describe('a volume', () => {
       ['platform.volume.1: its file has none any more; a restart takes it away'],
     ],
   ])('%s', (_, before, after, id, told) => expect(judged(before, after, id)).toEqual(told));
+});
+
+const CARD = 'network.0.type=bridge\nnetwork.0.bridge=br0\n';
+
+/** What stands against it, or the bridges before and after. */
+function moved(before: string, after: string): readonly unknown[] {
+  const [one, two] = [before, after].map(text => well(LEAST + text).workload);
+  if (!one || !two) throw new Error('both are there');
+  try {
+    const { was, will } = rewired(one, two, 0);
+    return [was.bridge, will.bridge, will.qos];
+  } catch (thrown) {
+    if (!(thrown instanceof PxenError)) throw thrown;
+    expect(thrown.message).toBe('vm: NIC 0 cannot be replaced while it runs');
+    return thrown.details;
+  }
+}
+
+describe('a NIC', () => {
+  const stays = (key: string): string =>
+    `network.0.${key}: it cannot change while the machine runs; a restart changes it`;
+
+  test.each<[string, string, string, readonly unknown[]]>([
+    ['may be on another bridge', CARD, CARD.replace('br0', 'br1'), ['br0', 'br1', undefined]],
+    [
+      'may have another quality of service',
+      CARD,
+      `${CARD}network.0.qos.delay=5\n`,
+      ['br0', 'br0', { delay: 5000 }],
+    ],
+    ['must have something new', CARD, CARD, ['network.0: it is on the bridge that its file names already']],
+    [
+      'keeps its address, its card and its interface',
+      CARD,
+      `${CARD}network.0.mac=52:54:00:00:00:01\nnetwork.0.driver=e1000\nnetwork.0.queue-tap=t\n`,
+      [stays('mac'), stays('driver'), stays('queue-tap')],
+    ],
+    ['keeps its type', CARD, 'network.0.type=nat\n', [stays('type')]],
+    [
+      'that is new waits',
+      '',
+      CARD,
+      ['network.0: it was started without one; a restart takes over what its file says'],
+    ],
+    [
+      'that is gone waits',
+      CARD,
+      '',
+      ['network.0: its file has none any more; a restart takes over what its file says'],
+    ],
+  ])('%s', (_, before, after, told) => expect(moved(before, after)).toEqual(told));
+
+  test('alone is taken out of a new file', () => {
+    const wanted = `${LEAST.replace('1G', '2G')}${CARD.replace('br0', 'br1')}`;
+    expect(withPart(file(LEAST + CARD), file(wanted), { nic: 0 })).toEqual(
+      file(LEAST + CARD.replace('br0', 'br1')),
+    );
+  });
+});
+
+test('one part is replaced at a time', () => {
+  expect([{ volume: 0 }, { nic: 1 }, {}, { nic: 1, volume: 0 }].map(partOf)).toEqual([
+    ...[{ volume: 0 }, { nic: 1 }, undefined, undefined],
+  ]);
 });

@@ -101,5 +101,17 @@ test('a file that cannot be read is a problem, and one that is a pipe does not s
     expect.stringMatching(
       /^\/host0\/realms\/dir\.conf: file: is missing, expected a file that can be read: .*EISDIR/,
     ),
+    expect.stringMatching(/^\/host0\/realms\/loose\.conf: .*: there is no such file$/),
   ]);
+});
+
+test('a link that leads nowhere is a problem, and no realm less', () => {
+  put('host0/realms/lab.conf', REALM);
+  symlinkSync('gone.conf', join(root, 'host0/realms/other.conf'));
+  const folder = new RuleFolder(root);
+  expect(problemsOf(folder.read())).toEqual([
+    '/host0/realms/other.conf: file: is missing, expected a file that can be read: /host0/realms/other.conf: there is no such file',
+  ]);
+  put('host0/realms/gone.conf', REALM);
+  expect([problemsOf(folder.read()), idsOf(folder.read())]).toEqual([[], [[], ['gone', 'lab', 'other']]]);
 });

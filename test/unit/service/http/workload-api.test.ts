@@ -55,7 +55,7 @@ describe.each(['control socket', 'network'] as const)('over the %s', place => {
           code: 'BAD_REQUEST',
           message: 'the request does not have the expected form',
           details: [
-            'verb: Invalid option: expected one of "download"|"start"|"stop"|"soft-stop"|"pause"|"resume"|"restart"',
+            'verb: Invalid option: expected one of "download"|"start"|"stop"|"soft-stop"|"pause"|"resume"|"restart"|"balloon"|"replace"',
             'workloads: Too small: expected array to have >=1 items',
           ],
         },

@@ -167,6 +167,20 @@ describe('hosts', () => {
     expect(both.map(({ status }) => status)).toEqual(['fulfilled', 'rejected']);
   });
 
+  test('that are changed and removed at once are gone, in memory as on disk', async () => {
+    const here = appliance();
+    await here.placement.changeHost('kvm1', KVM);
+    await Promise.allSettled([
+      here.placement.changeHost('kvm1', { expect: 'known', state: 'disabled' }),
+      here.placement.removeHost('kvm1'),
+    ]);
+    expect([nameOf(here).includes('kvm1'), here.table.saved.has(KVM_ID)]).toEqual([false, false]);
+    await here.placement.changeHost('kvm1', KVM);
+    here.table.failure = new Error('disk full');
+    await expect(here.placement.removeHost('kvm1')).rejects.toThrow('disk full');
+    expect(nameOf(here)).toContain('kvm1');
+  });
+
   test('with workloads are not removed under them', async () => {
     const here = appliance();
     await here.placement.changeHost('kvm1', KVM);

@@ -148,6 +148,26 @@ describe('registration-timeout', () => {
     expect([here.placement.tallies().vms.reserved, here.clock.waiting, here.agents.links]).toEqual([0, 0, 0]);
   });
 
+  test('says so when a start could not be called off; what comes up all the same is shown and counts', async () => {
+    const here = await appliance();
+    here.agents.script = async function* (run) {
+      if (run.verb !== 'stop') yield { step: 'spawn', text: 'QEMU runs' };
+      await new Promise(() => {});
+    };
+    const started = here.run('start', ['web']);
+    await settled();
+    here.clock.advance(120_000);
+    await settled();
+    here.clock.advance(20_000);
+    await settled();
+    expect(short(await started).at(-1)).toMatch(
+      / \| it could not be called off; should it come up all the same: mesh workload stop -w web \(TIMEOUT\)$/,
+    );
+    here.report(ALPHA.id, { workloads: [statusOf('web')] });
+    expect(here.placement.tallies().vms).toEqual({ reserved: 0, running: 1, unknown: 0 });
+    expect(await here.state('web')).toMatch(/^running: its last start failed: /);
+  });
+
   test('counts from the last word of the agent: a long download is no fault', async () => {
     const here = await appliance();
     here.agents.script = async function* (run, id) {

@@ -20,6 +20,8 @@ const RULES = `pxen.vm {
     }
   }
 }`;
+/** The first one was taken out. */
+const ONE_GPU = RULES.replace('{ type = gpu, addr = "01:00.0" }, ', '');
 const GPU = 'platform.device.0.type=gpu';
 const NAMES = ['w0', 'w1', 'w2', 'w3', 'w4', 'w5'];
 
@@ -214,6 +216,24 @@ describe('a named node', () => {
     here.reboot(ALPHA.id, 'boot-2');
     await settled();
     expect(await here.state('w0')).toBe('running');
+  });
+
+  test('that is disabled gets nothing of what still waits for its turn', async () => {
+    const here = await appliance();
+    const { promise: ready, resolve: go } = Promise.withResolvers<void>();
+    here.agents.script = async function* (run, id) {
+      await ready;
+      yield* here.agents.obey(run, id);
+    };
+    const started = here.run('start', ['w0', 'w1'], { node: ALPHA.id });
+    await settled();
+    await here.placement.changeHost('rack1-01', { expect: 'known', state: 'disabled' });
+    go();
+    expect(short(await started).slice(-2)).toEqual([
+      `w0@${ALPHA.id}: done running`,
+      `w1@${ALPHA.id}: w1: rack1-01 (91d5815f) cannot take it | it was disabled meanwhile (PLACEMENT_REFUSED)`,
+    ]);
+    expect(held(here, ALPHA.id)).toBe('w0 running');
   });
 
   test('that is disabled gets nothing back after its reboot until it is enabled', async () => {
@@ -517,7 +537,17 @@ test('a download goes to where a start would, and holds nothing', async () => {
 
 test('whatever is started, stopped and lost: no device twice, no coschedule broken, nothing on a disabled host', async () => {
   const step = fc.record({
-    verb: fc.constantFrom('start', 'start', 'stop', 'reboot', 'silence', 'report', 'restart host0'),
+    verb: fc.constantFrom(
+      'start',
+      'start',
+      'stop',
+      'reboot',
+      'silence',
+      'report',
+      'restart host0',
+      'two',
+      'rules',
+    ),
     name: fc.constantFrom(...NAMES),
   });
   const limits = ['-1', '-1', '2', '1', '-1', '3'];
@@ -542,6 +572,11 @@ test('whatever is started, stopped and lost: no device twice, no coschedule brok
         if (verb === 'silence') here.change(b, { state: 'silent' });
         if (verb === 'report') here.report(b, { state: 'up' });
         if (verb === 'restart host0') here.restart();
+        if (verb === 'two') await Promise.all([here.run('start', [name]), here.run('start', NAMES)]);
+        if (verb === 'rules') {
+          here.rules.write(at % 2 === 0 ? ONE_GPU : RULES);
+          here.sweeps.advance(10_000);
+        }
         await settled();
         for (const host of here.placement.hosts()) {
           expect(host.problem).toBeUndefined();

@@ -222,6 +222,24 @@ describe('a node that lies about what runs on it', () => {
     const here = new TestAppliance({ hosts: [ALPHA_HOST, lying(['web'])] });
     expect(short(await here.run('start', ['web'], { node: ALPHA_HOST.id }))).toEqual([
       'web@91d5815f: web runs already on 6e6da274 | ' +
+        'stop it there first: mesh workload stop -w web -n 6e6da274 | host0 did not start it there; if that ' +
+        'cannot be, its word counts no more once it is disabled: mesh host set-state 6e6da274 disabled (WORKLOAD_STATE)',
+    ]);
+  });
+
+  test('keeps nothing from starting any more once its host is disabled', async () => {
+    const here = new TestAppliance({ hosts: [ALPHA_HOST, lying(['web'])] });
+    await here.placement.changeHost(BETA_HOST.id, { expect: 'known', state: 'disabled' });
+    expect(short(await here.run('start', ['web'])).at(-1)).toBe('web@91d5815f: done running');
+  });
+
+  test('and really has it keeps it also when its host is disabled, where host0 started it there', async () => {
+    const here = new TestAppliance();
+    await here.run('start', ['web'], { node: BETA_HOST.id });
+    here.report(BETA_HOST.id);
+    await here.placement.changeHost(BETA_HOST.id, { expect: 'known', state: 'disabled' });
+    expect(short(await here.run('start', ['web'], { node: ALPHA_HOST.id }))).toEqual([
+      'web@91d5815f: web runs already on 6e6da274 | ' +
         'stop it there first: mesh workload stop -w web -n 6e6da274 (WORKLOAD_STATE)',
     ]);
   });

@@ -292,6 +292,78 @@ describe('stop', () => {
   });
 });
 
+describe('what is changed in a machine that runs', () => {
+  const volume = (path: string): string[] => ['platform.volume.0.type=iso', `platform.volume.0.path=${path}`];
+
+  test('balloon: the size goes to the node, and nothing is remembered', async () => {
+    const here = new TestAppliance();
+    await here.run('start', ['web'], at(ALPHA.id));
+    const saved = here.store.history.length;
+    expect(short(await here.run('balloon', ['web'], { memory: 2 ** 28 }))).toEqual([
+      'web@91d5815f: done running',
+    ]);
+    expect(here.agents.runs.at(-1)).toEqual({
+      ...{ verb: 'balloon', uuid: 'uuid-web', memory: 2 ** 28, accel: 'kvm' },
+      ...{ devices: [], otherUuids: [], timeoutSeconds: 20, dryRun: false },
+    });
+    expect(here.store.history.length).toBe(saved);
+  });
+
+  test('replace: its file goes to the node, and what was changed of it is remembered', async () => {
+    const text = textOf('web', volume('/v/a.iso'));
+    const here = new TestAppliance({ files: [fileOf('web', text)] });
+    await here.run('start', ['web'], at(ALPHA.id));
+    const other = textOf('web', volume('/v/b.iso'));
+    here.files.files = [fileOf('web', other)];
+    expect(short(await here.run('replace', ['web'], { volume: 0 }))).toEqual(['web@91d5815f: done running']);
+    expect(here.agents.runs.at(-1)).toMatchObject({ verb: 'replace', volume: 0, config: { text: other } });
+    expect([here.store.get('uuid-web')?.config.text, (await here.view('web')).changed]).toEqual([
+      other,
+      false,
+    ]);
+    // More memory waits for a restart.
+    here.files.files = [fileOf('web', text.replace('1G', '2G'))];
+    await here.run('replace', ['web'], { volume: 0 });
+    expect([here.store.get('uuid-web')?.config.text, (await here.view('web')).changed]).toEqual([text, true]);
+  });
+
+  test('replace: of a NIC, too', async () => {
+    const wired = (bridge: string): string =>
+      textOf('web', ['network.0.type=bridge', `network.0.bridge=${bridge}`]);
+    const here = new TestAppliance({ files: [fileOf('web', wired('br0'))] });
+    await here.run('start', ['web'], at(ALPHA.id));
+    here.files.files = [fileOf('web', wired('br1').replace('1G', '2G'))];
+    await here.run('replace', ['web'], { nic: 0 });
+    expect(here.agents.runs.at(-1)).toMatchObject({ verb: 'replace', nic: 0 });
+    expect([here.store.get('uuid-web')?.config.text, (await here.view('web')).changed]).toEqual([
+      wired('br1'),
+      true,
+    ]);
+  });
+
+  test('replace: what the node refuses changes nothing', async () => {
+    const here = new TestAppliance();
+    await here.run('start', ['web'], at(ALPHA.id));
+    const before = here.store.get('uuid-web');
+    here.files.files = [fileOf('web', textOf('web', volume('/v/b.iso')))];
+    // biome-ignore lint/correctness/useYield: it refuses before it says anything
+    here.agents.script = async function* () {
+      throw new PxenError('WORKLOAD_STATE', 'web: volume 0 cannot be replaced');
+    };
+    expect(short(await here.run('replace', ['web'], { volume: 0 }))).toEqual([
+      'web@91d5815f: web: volume 0 cannot be replaced (WORKLOAD_STATE)',
+    ]);
+    expect(here.store.get('uuid-web')).toEqual(before);
+  });
+
+  test('replace: without a file there is nothing to go by', async () => {
+    const here = new TestAppliance();
+    await here.run('start', ['web'], at(ALPHA.id));
+    here.files.files = [];
+    expect(short(await here.run('replace', ['web'], { volume: 0 }))[0]).toContain('(FILE_MISSING)');
+  });
+});
+
 describe('restart', () => {
   test('takes the file as it is now', async () => {
     const here = new TestAppliance();

@@ -127,7 +127,7 @@ describe('mesh workload import', () => {
     const shown = screen({ json: true });
     await workloadImport(shown.context, SEED, { format: 'stratovirt-json' }, nothing());
     const { config, notes, workload } = JSON.parse(shown.out);
-    expect([workload.name, config.split('\n')[0], notes.length]).toEqual(['seed', 'name=seed', 2]);
+    expect([workload.name, config.split('\n')[0], notes.length]).toEqual(['seed', 'name=seed', 4]);
   });
 
   test('all problems are told', async () => {

@@ -5,7 +5,7 @@ import { asPxenError } from '../../../../../src/base/error.ts';
 import { commandLine } from '../../../../../src/cli/commandline.ts';
 import { type FakePxend, fakePxend } from '../../pxend.ts';
 import { screen } from '../../screen.ts';
-import { NODES, ROSE, running } from './views.ts';
+import { NODES, ROSE, running, TULIP } from './views.ts';
 
 let pxend: FakePxend | undefined;
 afterEach(async () => {
@@ -62,6 +62,14 @@ describe('mesh workload', () => {
     ['pause a', { verb: 'pause', workloads: ['a'] }],
     ['resume a', { verb: 'resume', workloads: ['a'] }],
     ['restart a --now', { verb: 'restart', workloads: ['a'], timeoutSeconds: 0 }],
+    ['balloon -w a', { verb: 'balloon', workloads: ['a'], timeoutSeconds: 0 }],
+    [
+      'balloon 512MiB -w a,b -n tulip',
+      { verb: 'balloon', workloads: ['a', 'b'], node: TULIP.id, memory: 2 ** 29, timeoutSeconds: 0 },
+    ],
+    ['replace -w a --nic 3', { verb: 'replace', workloads: ['a'], nic: 3 }],
+    ['replace -w a --volume 0', { verb: 'replace', workloads: ['a'], volume: 0 }],
+    ['replace --volume 12 -t 90 -w a', { verb: 'replace', workloads: ['a'], volume: 12, timeoutSeconds: 90 }],
   ])('%s', async (words, run) => {
     await mesh(...words.split(' '));
     expect(pxend?.runs).toEqual([{ timeoutSeconds: 20, dryRun: false, ...run }]);
@@ -89,6 +97,19 @@ describe('mesh workload', () => {
     [
       'stop a -t 3601',
       "error: option '-t, --timeout <seconds>' argument '3601' is invalid. expected seconds, 0 to 3600.",
+    ],
+    ['replace -w a', 'what to replace is missing: --volume or --nic, with its number'],
+    [
+      'replace -w a --nic x',
+      "error: option '--nic <id>' argument 'x' is invalid. expected a number such as 1.",
+    ],
+    [
+      'replace -w a --volume 1 --nic 0',
+      "error: option '--volume <id>' cannot be used with option '--nic <id>'",
+    ],
+    [
+      'balloon 5 -w a',
+      "error: command-argument value '5' is invalid for argument 'size'. expected a size such as 512M or 512MiB.",
     ],
     [
       'soft-stop a -t 0',

@@ -88,6 +88,8 @@ describe('a pattern means what the verb can be done to', () => {
     ['pause', 'running lost'],
     ['resume', 'paused lost'],
     ['restart', 'running paused ended lost'],
+    ['balloon', 'running paused lost'],
+    ['replace', 'running lost'],
   ])('%s -w ALL: %s', async (verb, names) => {
     const { err } = await run(verb, { workloads }, { workloads: ['ALL'] });
     expect(pxend?.runs[0]?.workloads.join(' ')).toBe(names);
@@ -162,6 +164,12 @@ describe('into a file or pipe', () => {
       [up('web', { state: 'paused' })],
       { status: 0, out: 'web: paused on tulip\n', err: '' },
     ],
+    [
+      'a balloon',
+      'balloon',
+      [up('web', { guestMemory: 2 ** 28, takes: { vcpus: 1, memory: 2 ** 29 } })],
+      { status: 0, out: 'web: the guest has 256 MiB of 512 MiB on tulip\n', err: '' },
+    ],
     ['going on', 'resume', [up('web')], { status: 0, out: 'web: running on tulip\n', err: '' }],
     [
       'a node that has no name, and one that is not told',
@@ -198,6 +206,31 @@ describe('into a file or pipe', () => {
       { status: 1, out: '', err: 'mesh: web is on no node\n' },
     ],
   ])('%s', async (_, verb, lines, seen) => expect(await run(verb, { run: lines })).toEqual(seen));
+
+  test('a volume that was replaced is named, and so is a guest that is not there yet', async () => {
+    const volumes = [{ id: 1, path: '/v/b\u001b.qcow2', ephemeral: true }];
+    expect(await run('replace', { run: [up('web', { volumes })] }, { volume: 1 })).toEqual({
+      status: 0,
+      out: 'web: volume 1 is /v/b?.qcow2 on tulip\n',
+      err: '',
+    });
+    expect(pxend?.runs).toMatchObject([{ verb: 'replace', volume: 1 }]);
+    await pxend?.stop();
+    const nics = [{ id: 0, mac: '52:54:00:00:00:01', bridge: 'br1' }];
+    expect((await run('replace', { run: [up('web', { nics })] }, { nic: 0 })).out).toBe(
+      'web: NIC 0 is on bridge br1 on tulip\n',
+    );
+    await pxend?.stop();
+    const asked = (bytes: number) =>
+      run('balloon', { run: [up('web', { guestMemory: bytes })] }, { memory: 2 ** 28 });
+    expect((await asked(2 ** 28)).err).toBe('');
+    await pxend?.stop();
+    expect(await asked(2 ** 29)).toEqual({
+      status: 0,
+      out: 'web: the guest has 512 MiB on tulip\n',
+      err: 'mesh: web: asked for 256 MiB: the guest gets there in its own time, and never without a driver of its balloon\n',
+    });
+  });
 
   test('several end as they come, and one failure is a failure', async () => {
     const lines = [up('db'), failed('web', 'NO_SPACE'), on('mail', { done: {} })];

@@ -52,6 +52,15 @@ const FULL = running('web', {
 const SINCE = new Date(NOW - 180_000).toISOString();
 
 describe('mesh workload status', () => {
+  test('shows what the balloon has left to the guest', async () => {
+    const [most, now] = [2 ** 30, 2 ** 29];
+    const shown = await status(
+      [running('web', { guestMemory: now, takes: { vcpus: 1, memory: most } })],
+      ['web'],
+    );
+    expect(shown).toContain('\nguest has  512 MiB of 1.0 GiB\n');
+  });
+
   test('shows everything that is known of a running one, and how to reach it', async () => {
     expect(await status([FULL, view('other')], ['web'])).toBe(
       [
