@@ -212,7 +212,7 @@ describe.skipIf(reason)('a running machine', () => {
     expect(steps).toEqual(['fetch']);
     expect(error).toMatchObject({
       code: 'WORKLOAD_FAILED',
-      message: expect.stringMatching(/^c2: volume 1: QEMU refused it: .*L1/),
+      message: expect.stringMatching(/^c2: volume 1: the engine refused it: .*L1/),
       details: [],
     });
     await hasDisks('c2', '<vda 16384 a>');

@@ -27,8 +27,10 @@ export type ConnectMonitor = (
   },
 ) => Promise<Monitor>;
 
-/** Milliseconds. An engine answers within one, unless it hangs or the node has too much to do. */
+/** For figures, milliseconds. An engine answers within one, unless it hangs or the node has too much to do. */
 const ANSWER_TIMEOUT = 2000;
+/** For what somebody waits for: on a node that starts several guests at once, the engine is busy with itself for seconds. */
+const COMMAND_TIMEOUT = 20_000;
 /** It opens a file first, and writes out what is not in the old one yet. */
 const SWAP_TIMEOUT = 30_000;
 
@@ -55,15 +57,15 @@ export class QmpControl implements Control {
   }
 
   async look(): Promise<Life> {
-    return lifeOf(await this.#execute('query-status'), this.#called);
+    return lifeOf(await this.#command('query-status'), this.#called);
   }
 
   async pause(): Promise<void> {
-    await this.#execute('stop');
+    await this.#command('stop');
   }
 
   async resume(): Promise<void> {
-    await this.#execute('cont');
+    await this.#command('cont');
   }
 
   async pressPowerButton(): Promise<void> {
@@ -96,6 +98,10 @@ export class QmpControl implements Control {
 
   close(): void {
     this.#monitor.close();
+  }
+
+  #command(command: string): Promise<unknown> {
+    return this.#execute(command, undefined, COMMAND_TIMEOUT);
   }
 
   #execute(command: string, args?: object, timeout = ANSWER_TIMEOUT): Promise<unknown> {

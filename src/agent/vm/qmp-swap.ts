@@ -97,7 +97,7 @@ function unwilling(patience: number): PxenError {
     `its guest did not give the disk up within ${patience / 1000} s; it still has it`,
     {
       details: [
-        'QEMU has asked the guest and takes the disk away at its next reset at the latest: try again, or restart the workload',
+        'the guest has been asked, and loses the disk at its next reset at the latest: try again, or restart the workload',
       ],
     },
   );
@@ -138,7 +138,10 @@ async function said(ask: Ask, line: string): Promise<string> {
 }
 
 function failed(answer: string): PxenError {
-  return new PxenError('WORKLOAD_FAILED', `QEMU refused it: ${answer.replace(/^Error: /, '').slice(0, 400)}`);
+  return new PxenError(
+    'WORKLOAD_FAILED',
+    `the engine refused it: ${answer.replace(/^Error: /, '').slice(0, 400)}`,
+  );
 }
 
 /** One word for get_str of QEMU's monitor/hmp.c. */

@@ -85,7 +85,7 @@ describe('a disk', () => {
       heard: [OUT],
       error: 'TIMEOUT: its guest did not give the disk up within 1 s; it still has it',
       details: [
-        'QEMU has asked the guest and takes the disk away at its next reset at the latest: try again, or restart the workload',
+        'the guest has been asked, and loses the disk at its next reset at the latest: try again, or restart the workload',
       ],
     });
   });
@@ -100,7 +100,7 @@ describe('a disk', () => {
   test('comes back when the other one cannot be opened', async () => {
     expect(await swapped(DISK, line => (line === NEW[0] ? 'no image' : undefined))).toEqual({
       heard: [OUT, NEW[0], ...OLD],
-      error: 'WORKLOAD_FAILED: QEMU refused it: no image',
+      error: 'WORKLOAD_FAILED: the engine refused it: no image',
       details: [],
     });
   });
@@ -110,7 +110,7 @@ describe('a disk', () => {
       line === NEW[1] && heard.length < 4 ? 'no slot' : undefined;
     expect(await swapped(DISK, first)).toEqual({
       heard: [OUT, ...NEW, 'drive_del vol1', ...OLD],
-      error: 'WORKLOAD_FAILED: QEMU refused it: no slot',
+      error: 'WORKLOAD_FAILED: the engine refused it: no slot',
       details: [],
     });
   });
@@ -124,9 +124,9 @@ describe('a disk', () => {
   test('that cannot even come back is told of', async () => {
     const { details, error } = await swapped(DISK, line => (line.startsWith('drive_add') ? 'no' : undefined));
     expect([error, details]).toEqual([
-      'WORKLOAD_FAILED: QEMU refused it: no',
+      'WORKLOAD_FAILED: the engine refused it: no',
       [
-        'and what it had cannot be put back: QEMU refused it: no; it has nothing there now, a restart brings it back',
+        'and what it had cannot be put back: the engine refused it: no; it has nothing there now, a restart brings it back',
       ],
     ]);
   });
