@@ -1,13 +1,14 @@
 import { defineConfig } from 'vitest/config';
 
-/** Boot tests that have one machine with one processor running nearly all the time. */
-const ONE_MACHINE = ['adopt', 'engines', 'flight', 'relay', 'workload-faults'].map(
-  name => `test/boot/${name}.test.ts`,
-);
+/** Boot tests with one machine that wait more than they compute. */
+const LIGHT = ['adopt', 'flight', 'relay'].map(name => `test/boot/${name}.test.ts`);
+
+/** Milliseconds. */
+const REAL = { testTimeout: 180_000, hookTimeout: 300_000 };
 
 /**
- * Boot and interop tests start real machines and daemons: they run one file after the other, on two cores. Of those with
- * one machine two run at once.
+ * Interop and boot tests start real daemons and machines, on two cores: two interop files run at once, boot files one
+ * after the other, but for those that leave a core idle.
  */
 export default defineConfig({
   test: {
@@ -22,23 +23,30 @@ export default defineConfig({
       },
       {
         test: {
-          name: 'machines',
-          include: ['test/{interop,boot}/**/*.test.ts'],
-          exclude: ONE_MACHINE,
-          testTimeout: 180_000,
-          hookTimeout: 300_000,
-          fileParallelism: false,
+          name: 'interop',
+          include: ['test/interop/**/*.test.ts'],
+          ...REAL,
+          maxWorkers: 2,
           sequence: { groupOrder: 1 },
         },
       },
       {
         test: {
-          name: 'machine',
-          include: ONE_MACHINE,
-          testTimeout: 180_000,
-          hookTimeout: 300_000,
-          maxWorkers: 2,
+          name: 'boot',
+          include: ['test/boot/**/*.test.ts'],
+          exclude: LIGHT,
+          ...REAL,
+          fileParallelism: false,
           sequence: { groupOrder: 2 },
+        },
+      },
+      {
+        test: {
+          name: 'boot-light',
+          include: LIGHT,
+          ...REAL,
+          maxWorkers: 2,
+          sequence: { groupOrder: 3 },
         },
       },
     ],

@@ -33,6 +33,8 @@ const KILL_LIMIT = 5000;
 export async function endMachine(machine: VirtualMachine, patience: number, ports: StopPorts): Promise<void> {
   const isPaused = machine.state === 'paused';
   machine.stops();
+  // Without a connection there would be nothing but the kernel's way, which loses what is not written yet.
+  await machine.reconnect();
   const ways = [
     ...(patience > 0 && canBeAsked(machine) ? [byGuest(machine, patience, isPaused)] : []),
     byEngine(machine),
@@ -55,6 +57,7 @@ export async function endMachine(machine: VirtualMachine, patience: number, port
 export async function endSoftly(machine: VirtualMachine, patience: number, ports: StopPorts): Promise<void> {
   refuseDeaf(machine);
   machine.stops();
+  await machine.reconnect();
   if (await tryWay(machine, byGuest(machine, patience, false), ports)) return;
   machine.runs();
   throw new PxenError(

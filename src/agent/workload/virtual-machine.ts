@@ -247,13 +247,18 @@ export class VirtualMachine {
       for (const log of [this.output, this.serial]) log.shorten();
       if (this.#ending || this.#state === 'starting') return;
       if (!this.isAlive()) return await this.finish();
-      if (!this.#link.isOpen) await this.#link.attempt(() => this.connect(CONNECT_TIMEOUT));
+      await this.reconnect();
       await this.serveSerial().catch(() => {}); // It shows in the status.
       // What it told last still is so while it is paused.
       if (this.#state === 'running') this.guest?.look();
     } catch (thrown) {
       this.#ports.say(`${this.name}: ${messageOf(thrown)}`);
     }
+  }
+
+  /** Where the connection with its engine broke off. Never rejects: what keeps it from coming back shows in the status. */
+  async reconnect(): Promise<void> {
+    if (!this.#link.isOpen) await this.#link.attempt(() => this.connect(CONNECT_TIMEOUT));
   }
 
   /** Looks at what it uses, unless that was done a moment ago. Never rejects. */

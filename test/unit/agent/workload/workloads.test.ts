@@ -780,6 +780,12 @@ describe('a workload that lives its life', () => {
     expect(status()).toMatchObject({ state: 'running', problem: undefined });
   });
 
+  test('whose monitor has just broken off is stopped by its guest all the same, and not killed', async () => {
+    node.qemu.disconnect();
+    const { lines } = await command('stop');
+    expect(lines.map(line => line.split(':')[0])).toEqual(['shutdown', 'clear']);
+  });
+
   test('shows what it uses, and that QEMU hangs', async () => {
     await workloads.refresh();
     expect(status()).toMatchObject({
