@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { type Diagnostic, nearest, quote } from '../base/diagnostic.ts';
 import { messageOf } from '../base/error.ts';
+import { KERNEL_FORMS } from '../domain/vm/kernel-form.ts';
 import type { WorkloadFacts } from '../domain/workload/facts.ts';
 import { shownKey } from '../domain/workload/locate.ts';
 import { eitherOf } from '../domain/workload/values.ts';
@@ -34,6 +35,7 @@ export const workloadFactsSchema = z.strictObject(
     interfaces: list(name).optional(),
     existingPaths: list(path).optional(),
     ownedPaths: list(path).optional(),
+    kernelForm: z.enum(KERNEL_FORMS, eitherOf(KERNEL_FORMS)).optional(),
     busyPorts: list(port).optional(),
     otherUuids: list(name).optional(),
     kvm: z

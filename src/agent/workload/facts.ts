@@ -1,4 +1,5 @@
 import type { Kvm } from '../../domain/node/facts.ts';
+import { KERNEL_HEAD, type KernelForm, kernelFormOf } from '../../domain/vm/kernel-form.ts';
 import { installedEngines } from '../../domain/vm/launches.ts';
 import type { AccelPolicy, HostDevice, WorkloadFacts } from '../../domain/workload/facts.ts';
 import { ARCHITECTURES, type Workload } from '../../domain/workload/workload.ts';
@@ -43,6 +44,7 @@ export async function gatherWorkloadFacts(
     interfaces: tree.list('/sys/class/net'),
     existingPaths: [...existing, ...otherPaths(workload).filter(path => tree.exists(path))],
     ownedPaths: owned,
+    kernelForm: kernelForm(workload, tree),
     busyPorts: listeningPorts(tree),
     otherUuids: request.otherUuids,
     kvm: kvm && { usable: kvm.state === 'usable', reason: kvm.reason },
@@ -52,6 +54,11 @@ export async function gatherWorkloadFacts(
     vhostVsock: tree.exists('/dev/vhost-vsock'),
     devices: request.devices,
   };
+}
+
+function kernelForm({ kernel }: Workload, tree: Tree): KernelForm | undefined {
+  const head = kernel && tree.head(kernel.image, KERNEL_HEAD);
+  return head && kernelFormOf(head);
 }
 
 /** What the file names beside volumes. */

@@ -1,6 +1,7 @@
 import type { KeyPattern } from '../workload/keys.ts';
 import type { Family } from '../workload/settings.ts';
 import type { Architecture } from '../workload/workload.ts';
+import type { KernelForm } from './kernel-form.ts';
 
 /** The programs that can run a workload. How to add one: docs/adding-an-engine.md. */
 export const ENGINES = ['qemu', 'microvm', 'stratovirt', 'libvirt'] as const;
@@ -60,6 +61,8 @@ export interface EngineLimits {
   readonly needsKvm?: string;
   /** Why the kernel needs a root file system that the file names; absent: it does not. */
   readonly needsRoot?: string;
+  /** What a kernel may be; absent: anything that it can make sense of. */
+  readonly kernels?: Readonly<Record<Architecture, readonly KernelForm[]>>;
   readonly ranges: readonly Range[];
   readonly budgets: readonly Budget[];
   readonly forms: readonly Form[];
@@ -117,6 +120,8 @@ export const ENGINE_LIMITS: Readonly<Record<Engine, EngineLimits>> = {
     needs: { 'platform.kernel.image': 'it boots a kernel and nothing else' },
     needsKvm: 'it has no other way to run a guest',
     needsRoot: 'it starts no kernel without a root file system',
+    // SV-6. The vmlinux.bin of its document has no mark.
+    kernels: { x86_64: ['bzImage', 'PE', 'raw'], aarch64: ['PE', 'raw'] },
     ranges: [
       { key: 'platform.cpu.threads', least: 1, most: 254, step: 1 },
       { key: 'platform.memory.size', least: 256 * MIB, most: 512 * GIB, step: MIB },

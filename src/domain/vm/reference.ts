@@ -1,10 +1,12 @@
 import { formatMemory } from '../workload/values.ts';
+import type { Architecture } from '../workload/workload.ts';
 import {
   type Budget,
   CAPABILITIES,
   ENGINE_LIMITS,
   ENGINES,
   type Engine,
+  type EngineLimits,
   type Range,
 } from './capabilities.ts';
 import { EXPORT_FORMATS, EXPORT_NAMES, IMPORT_NAMES } from './formats.ts';
@@ -42,7 +44,7 @@ function markdown(head: readonly string[], rows: readonly (readonly string[])[])
 
 /** Every limit of an engine in one sentence each. */
 export function limitsOf(engine: Engine): string[] {
-  const { budgets, forms, needs, needsKvm, needsRoot, ranges } = ENGINE_LIMITS[engine];
+  const { budgets, forms, kernels, needs, needsKvm, needsRoot, ranges } = ENGINE_LIMITS[engine];
   return [
     ...(needsKvm === undefined ? [] : [`a node where KVM works: ${needsKvm}`]),
     ...Object.entries(needs).map(([key, why]) => `${key} is required: ${why}`),
@@ -51,10 +53,16 @@ export function limitsOf(engine: Engine): string[] {
       : [
           `platform.kernel.initrd is required, or a volume and root= in platform.kernel.append: ${needsRoot}`,
         ]),
+    ...(kernels === undefined ? [] : [kernelSentence(kernels)]),
     ...ranges.map(rangeSentence),
     ...budgets.map(budgetSentence),
     ...forms.map(({ expected, keys }) => `${keys.join(', ')}: ${expected}`),
   ];
+}
+
+function kernelSentence(kernels: NonNullable<EngineLimits['kernels']>): string {
+  const of = (arch: Architecture): string => kernels[arch].filter(form => form !== 'raw').join(' or ');
+  return `the file of platform.kernel.image is ${of('x86_64')} (aarch64: ${of('aarch64')}), or has no mark`;
 }
 
 function rangeSentence({ key, least, most, step }: Range): string {

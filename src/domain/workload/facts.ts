@@ -1,3 +1,4 @@
+import type { KernelForm } from '../vm/kernel-form.ts';
 import type { Architecture, Engine } from './workload.ts';
 
 /**
@@ -19,6 +20,8 @@ export interface WorkloadFacts {
   readonly existingPaths?: readonly string[] | undefined;
   /** Of those, the ones that this workload placed itself (X-2); absent: none. */
   readonly ownedPaths?: readonly string[] | undefined;
+  /** What the file at `platform.kernel.image` is. */
+  readonly kernelForm?: KernelForm | undefined;
   /** TCP ports that something listens on. */
   readonly busyPorts?: readonly number[] | undefined;
   /** uuids of all other workloads. */

@@ -1,4 +1,5 @@
 import { ENGINE_LIMITS } from '../vm/capabilities.ts';
+import type { KernelForm } from '../vm/kernel-form.ts';
 import { keyOf } from './keys.ts';
 import { type OnNode, type OnNodeRule, written } from './on-node.ts';
 import type { Fault } from './problem.ts';
@@ -9,6 +10,7 @@ export const HARDWARE_RULES: readonly OnNodeRule[] = [
   engineRuns,
   architectureFits,
   filesAreThere,
+  kernelIsOfItsForm,
   hugePagesSuffice,
   vsockWorks,
   contextIdIsFree,
@@ -50,6 +52,23 @@ function filesAreThere({ facts: { existingPaths }, ...parsed }: OnNode): Fault[]
     ];
   });
 }
+
+/** What the engine would load all the same, and the guest would say nothing for ever (SV-6). */
+function kernelIsOfItsForm({ facts: { kernelForm }, ...parsed }: OnNode): Fault[] {
+  const { arch = 'x86_64', engine, kernel } = parsed.workload;
+  const kernels = ENGINE_LIMITS[engine].kernels?.[arch];
+  if (kernel === undefined || kernelForm === undefined || kernels === undefined) return [];
+  if (kernels.includes(kernelForm)) return [];
+  const known = kernels.filter(form => form !== 'raw').join(' or ');
+  const expected = `a kernel in the form ${known}; this one is ${kernelForm}${ADVICE[kernelForm] ?? ''}`;
+  const place = written(parsed, 'platform.kernel.image', kernel.image);
+  return [{ ...place, code: 'BAD_VALUE', expected }];
+}
+
+const ADVICE: Readonly<Partial<Record<KernelForm, string>>> = {
+  ELF: ' (objcopy -O binary vmlinux vmlinux.bin makes one that it takes)',
+  compressed: ' (unpack it first)',
+};
 
 /** SV-22. */
 function hugePagesSuffice({ facts: { hugepages: mounts }, ...parsed }: OnNode): Fault[] {

@@ -10,6 +10,7 @@ function treeWith(appear: Record<string, number>): Tree {
     text: () => undefined,
     list: () => [],
     link: () => undefined,
+    head: () => undefined,
     exists: path => (appear[path] ?? Number.POSITIVE_INFINITY) <= looks++,
   };
 }

@@ -53,6 +53,7 @@ test('facts are those of this moment, and what is asked for with TCG waits for n
     list: path => (path === '/sys/class/net' ? ['br0', 'lo'] : []),
     exists: path => path in files,
     link: () => undefined,
+    head: (path, bytes) => (path === '/srv/vmlinuz' ? Buffer.from('\x7fELF').subarray(0, bytes) : undefined),
   };
   let asked = 0;
   const ports = {
@@ -73,6 +74,7 @@ test('facts are those of this moment, and what is asked for with TCG waits for n
     interfaces: ['br0', 'lo'],
     existingPaths: ['/v/there.iso', '/srv/vmlinuz', '/srv/bios.bin', '/tmp/taken.sock'],
     ownedPaths: [],
+    kernelForm: 'ELF',
     busyPorts: [],
     otherUuids: ['v'],
     vhostNet: true,

@@ -3,7 +3,13 @@ import type { Tree } from '../../../../src/agent/tree.ts';
 import { hugePages } from '../../../../src/agent/workload/hugepages.ts';
 
 function treeOf(files: Readonly<Record<string, string>>): Tree {
-  return { text: path => files[path], list: () => [], exists: path => path in files, link: () => undefined };
+  return {
+    text: path => files[path],
+    list: () => [],
+    exists: path => path in files,
+    link: () => undefined,
+    head: () => undefined,
+  };
 }
 
 test('every mount of a hugetlbfs has its page size and its free pages', () => {

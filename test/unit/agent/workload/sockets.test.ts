@@ -29,6 +29,7 @@ function treeOf(files: Record<string, string>): Tree {
     list: () => [],
     exists: path => path in files,
     link: () => undefined,
+    head: () => undefined,
   };
 }
 const node = treeOf({ '/proc/net/tcp': TCP, '/proc/net/tcp6': TCP6, '/proc/net/unix': UNIX });

@@ -64,6 +64,27 @@ const RULES: readonly (readonly [
     'NOT_ON_NODE f:5: platform.kernel.image: got "/srv/vmlinuz", expected a file that is on the node',
   ],
   [
+    'the kernel is one that the engine can load (SV-6)',
+    `${KERNEL}platform.engine=stratovirt\n`,
+    { kernelForm: 'bzImage' },
+    { kernelForm: 'ELF' },
+    'BAD_VALUE f:5: platform.kernel.image: got "/srv/vmlinuz", expected a kernel in the form bzImage or PE; this one is ELF (objcopy -O binary vmlinux vmlinux.bin makes one that it takes)',
+  ],
+  [
+    'that of aarch64 is no bzImage (SV-6)',
+    `${KERNEL}platform.engine=stratovirt\nplatform.arch=aarch64\n`,
+    { kernelForm: 'PE' },
+    { kernelForm: 'bzImage' },
+    'BAD_VALUE f:5: platform.kernel.image: got "/srv/vmlinuz", expected a kernel in the form PE; this one is bzImage',
+  ],
+  [
+    'a kernel is unpacked; what has no mark may be one',
+    `${KERNEL}platform.engine=stratovirt\n`,
+    { kernelForm: 'raw' },
+    { kernelForm: 'compressed' },
+    'BAD_VALUE f:5: platform.kernel.image: got "/srv/vmlinuz", expected a kernel in the form bzImage or PE; this one is compressed (unpack it first)',
+  ],
+  [
     'the initial RAM disk is there',
     KERNEL,
     { existingPaths: ['/srv/vmlinuz', '/srv/initrd'] },
