@@ -3,7 +3,8 @@ import { existsSync, mkdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { AgentRun } from '../../src/api/agent.ts';
-import { conf, hear, Node, whyNoNode } from './workload-node.ts';
+import { STATE_FILES, WORKLOADS_FOLDER } from '../../src/domain/vm/statefiles.ts';
+import { conf, Node, whyNoNode } from './workload-node.ts';
 
 const reason = whyNoNode();
 if (reason) console.log(`disks of workloads on a node are not tested: ${reason}`);
@@ -37,11 +38,10 @@ function bootSector(words: string): Uint8Array {
   return sector;
 }
 
+/** What it says once, before anybody is connected, is in the log of its serial console. */
 async function serialOf(uuid: string, words: string): Promise<void> {
-  const console = await node.console(uuid);
-  if (!('pipe' in console)) throw new Error(`no console: ${console.message}`);
-  await hear(console, words, 60);
-  console.destroy();
+  const log = join(node.root, WORKLOADS_FOLDER, uuid, STATE_FILES.serialLog);
+  await node.until(`${uuid} says ${words}`, async () => readFileSync(log, 'latin1').includes(words), 60);
 }
 
 describe.skipIf(reason)('disks on a node with real QEMU', () => {
