@@ -23,6 +23,8 @@ interface Way {
 const PRESS_EVERY = 5000;
 /** An engine writes what is not yet in its volumes, and ends. */
 const QUIT_LIMIT = 5000;
+/** A guest that shuts down at once may be gone before the answer to the request. */
+const JUST_ENDING = 1000;
 /** After SIGKILL the kernel has only to free the memory. */
 const KILL_LIMIT = 5000;
 
@@ -141,14 +143,14 @@ function byKernel(machine: VirtualMachine): Way {
   };
 }
 
-/** Whether the machine is gone. One that cannot even be asked is not waited for. */
+/** Whether the machine is gone. One that cannot even be asked is not waited for, unless it is ending just then. */
 async function tryWay(machine: VirtualMachine, way: Way, { clock, tell }: StopPorts): Promise<boolean> {
   const began = clock.elapsed();
   const refusal = await way.ask().then(
     () => undefined,
     (thrown: unknown) => messageOf(thrown),
   );
-  const deadline = refusal === undefined ? began + way.limit : 0;
+  const deadline = refusal === undefined ? began + way.limit : clock.elapsed() + JUST_ENDING;
   const isGone = await waited(machine, way, deadline, clock);
   tellStep(tell, way.step, isGone ? way.worked : (refusal ?? way.failed), clock.elapsed() - began);
   return isGone;
