@@ -1,9 +1,10 @@
 import { boundedFacts, type Facts, type Kvm, type Load, type Software } from '../../domain/node/facts.ts';
+import { meminfoKib } from '../../domain/node/meminfo.ts';
 import type { Engine } from '../../domain/vm/capabilities.ts';
 import type { Tree } from '../tree.ts';
 import { parseCpuinfo } from './cpu.ts';
 import { disks, pciDevices } from './devices.ts';
-import { hugepages, meminfoKib } from './memory.ts';
+import { hugepages } from './memory.ts';
 import { type Addresses, bridges, nics } from './network.ts';
 
 /** What the tree cannot tell. */

@@ -1,8 +1,6 @@
 import type { Hugepages } from '../../domain/node/facts.ts';
 import type { Tree } from '../tree.ts';
 
-export { meminfoKib } from '../../domain/node/meminfo.ts';
-
 export function hugepages(tree: Tree): Hugepages[] {
   const root = '/sys/kernel/mm/hugepages';
   return tree.list(root).flatMap(name => {

@@ -2,12 +2,12 @@ import { lstat, mkdir, readFile, realpath, rm, rmdir, stat, statfs } from 'node:
 import { basename, dirname, join, relative, sep } from 'node:path';
 import { formatBytes } from '../../base/bytes.ts';
 import { messageOf, PxenError, systemCode } from '../../base/error.ts';
+import { meminfoKib } from '../../domain/node/meminfo.ts';
 import type { Found } from '../../domain/volume/decide.ts';
 import { volumePath } from '../../domain/workload/values.ts';
 import { headOf } from '../../io/files/head.ts';
 import { partPaths } from '../../io/files/part.ts';
 import type { Limits } from '../../io/files/space.ts';
-import { meminfoKib } from '../facts/memory.ts';
 
 /** statfs(2): tmpfs, ramfs, and the overlayfs that is the root of a diskless node, with a tmpfs on top. */
 const IN_MEMORY = [0x0102_1994, 0x8584_58f6, 0x794c_7630];

@@ -2,8 +2,9 @@ import { formatBytes } from '../../base/bytes.ts';
 import { PxenError } from '../../base/error.ts';
 import type { Clock } from '../../base/ports.ts';
 import { balloonFault } from '../../domain/workload/balloon.ts';
+import { tellStep } from '../../domain/workload/steps.ts';
 import { wrongState } from './machines.ts';
-import { type Tell, tellStep } from './steps.ts';
+import type { Tell } from './tell.ts';
 import type { VirtualMachine } from './virtual-machine.ts';
 import { delay } from './waiting.ts';
 

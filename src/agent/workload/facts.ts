@@ -1,9 +1,9 @@
 import type { Kvm } from '../../domain/node/facts.ts';
+import { meminfoKib } from '../../domain/node/meminfo.ts';
 import { KERNEL_HEAD, type KernelForm, kernelFormOf } from '../../domain/vm/kernel-form.ts';
 import { installedEngines } from '../../domain/vm/launches.ts';
 import type { AccelPolicy, HostDevice, WorkloadFacts } from '../../domain/workload/facts.ts';
 import { ARCHITECTURES, type Workload } from '../../domain/workload/workload.ts';
-import { meminfoKib } from '../facts/memory.ts';
 import type { Tree } from '../tree.ts';
 import { hugePages } from './hugepages.ts';
 import { listeningPorts } from './sockets.ts';

@@ -6,12 +6,13 @@ import { type Machine, volumesAt } from '../../domain/vm/machine.ts';
 import { reversed, type Swap } from '../../domain/vm/swap.ts';
 import type { WellFormed } from '../../domain/workload/judge.ts';
 import { type Replacement, replacementOf } from '../../domain/workload/replacement.ts';
+import { runSteps, type Step, tellStep } from '../../domain/workload/steps.ts';
 import { type Control, LeftEmpty } from '../vm/driver.ts';
 import type { Undo } from '../volume/volumes.ts';
 import { wrongState } from './machines.ts';
 import { formatSaved, type Saved } from './saved.ts';
 import { type StartPorts, teller } from './starting.ts';
-import { runSteps, type Step, type Tell, tellStep } from './steps.ts';
+import type { Tell } from './tell.ts';
 import type { VirtualMachine } from './virtual-machine.ts';
 
 /** What is to be replaced. */

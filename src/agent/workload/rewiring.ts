@@ -3,10 +3,11 @@ import type { Machine, MachineNic } from '../../domain/vm/machine.ts';
 import { judgeOnNode, type WellFormed } from '../../domain/workload/judge.ts';
 import { workloadError } from '../../domain/workload/problem.ts';
 import { rewired } from '../../domain/workload/replacement.ts';
+import { runSteps, type Step } from '../../domain/workload/steps.ts';
 import type { Tree } from '../tree.ts';
 import { formatSaved, type Saved } from './saved.ts';
-import { runSteps, type Step, type Tell } from './steps.ts';
 import { type Tap, type Taps, tapsOf } from './taps.ts';
+import type { Tell } from './tell.ts';
 import type { MachinePorts, VirtualMachine } from './virtual-machine.ts';
 
 /** What is to be rewired. */

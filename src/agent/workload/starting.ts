@@ -4,6 +4,7 @@ import { messageOf, PxenError } from '../../base/error.ts';
 import { assigned } from '../../domain/vm/equipment.ts';
 import { launcherOf } from '../../domain/vm/launches.ts';
 import type { Machine } from '../../domain/vm/machine.ts';
+import { runSteps, type Step } from '../../domain/workload/steps.ts';
 import type { Workload } from '../../domain/workload/workload.ts';
 import type { Devices } from '../device/devices.ts';
 import type { Launched } from '../vm/driver.ts';
@@ -13,8 +14,8 @@ import { engineFailure } from './failure.ts';
 import { type Case, Judgement, type JudgementPorts } from './judgement.ts';
 import type { Life } from './life.ts';
 import { formatSaved, type Saved } from './saved.ts';
-import { runSteps, type Step, type Tell } from './steps.ts';
 import { tapsOf } from './taps.ts';
+import type { Tell } from './tell.ts';
 import { type MachinePorts, VirtualMachine } from './virtual-machine.ts';
 import { within } from './waiting.ts';
 

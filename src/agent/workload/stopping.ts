@@ -1,6 +1,7 @@
 import { messageOf, PxenError } from '../../base/error.ts';
 import type { Clock } from '../../base/ports.ts';
-import { type Tell, tellStep } from './steps.ts';
+import { tellStep } from '../../domain/workload/steps.ts';
+import type { Tell } from './tell.ts';
 import type { VirtualMachine } from './virtual-machine.ts';
 import { within } from './waiting.ts';
 

@@ -1,6 +1,7 @@
 import { messageOf } from '../../base/error.ts';
 import type { Launch, ProcessMark } from '../../domain/vm/launch.ts';
 import { launcherOf } from '../../domain/vm/launches.ts';
+import { statusOf } from '../../domain/vm/status.ts';
 import type { Ending, WorkloadState, WorkloadStatus } from '../../domain/workload/status.ts';
 import type { Devices } from '../device/devices.ts';
 import type { Tree } from '../tree.ts';
@@ -18,7 +19,6 @@ import { LogFile } from './logfile.ts';
 import { UsageMeter } from './meter.ts';
 import type { Saved } from './saved.ts';
 import type { SerialPort } from './serial-port.ts';
-import { statusOf } from './status.ts';
 import { type Taps, tapsOf } from './taps.ts';
 import { delay } from './waiting.ts';
 

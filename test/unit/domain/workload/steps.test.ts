@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { runSteps, type Step } from '../../../../src/agent/workload/steps.ts';
 import type { AgentLine } from '../../../../src/api/agent.ts';
+import { runSteps, type Step } from '../../../../src/domain/workload/steps.ts';
 import { ManualClock } from '../../../fakes/clock.ts';
 
 const clock = new ManualClock();

@@ -1,1 +1,0 @@
-export { type Present, startingStatus, statusOf } from '../../domain/vm/status.ts';
